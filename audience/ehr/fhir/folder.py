@@ -1,0 +1,155 @@
+"""A folder of FHIR files, read as a stream: one resource after the other, however large the folder.
+
+What the files are called does not matter: NDJSON or one JSON document each (a resource, a Bundle, an array), plain or
+gzip, told apart by their first bytes. A line that cannot be read becomes a `Rejection` and reading goes on.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from audience.ehr.fhir import reasons
+from audience.ehr.fhir.resources import Bundle, Head
+from audience.ehr.records import Rejection
+
+# A resource of this size is a picture or a mistake; nothing that is read here comes near it.
+LONGEST_LINE = 16 * 1024 * 1024
+# Documents are not lines, so they are held whole.
+LARGEST_DOCUMENT = 256 * 1024 * 1024
+# Where a single line goes on for longer than this, the rest of the file is given up.
+LONGEST_SKIP = 1024 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_SKIPPED_SUFFIXES = {".md", ".txt", ".pdf", ".html", ".csv", ".xml", ".log", ".part", ".crc", ".sha256"}
+
+
+class Resource(NamedTuple):
+    """One resource, still as bytes; `full_url` only where it stood in a Bundle."""
+
+    file: str
+    line: int
+    resource_type: str
+    external_id: str
+    body: bytes | msgspec.Raw
+    full_url: str
+
+
+class Folder:
+    """The FHIR files under a path (a folder, or one file).
+
+    `total_bytes` and `bytes_read` are bytes on disk, so their quotient is the progress also of compressed files.
+    """
+
+    def __init__(self, path: Path, longest_line: int = LONGEST_LINE, largest_document: int = LARGEST_DOCUMENT):
+        self.path = Path(path)
+        self.longest_line = longest_line
+        self.largest_document = largest_document
+        if self.path.is_file():
+            self.files = [self.path]
+        elif self.path.is_dir():
+            self.files = sorted(
+                file
+                for file in self.path.rglob("*")
+                if file.is_file() and not file.name.startswith(".") and file.suffix.lower() not in _SKIPPED_SUFFIXES
+            )
+        else:
+            raise FileNotFoundError(f"There is no folder {self.path}")
+        self.total_bytes = sum(file.stat().st_size for file in self.files)
+        self._done_bytes = 0
+        self._open: BinaryIO | None = None
+
+    @property
+    def bytes_read(self) -> int:
+        return self._done_bytes + (self._open.tell() if self._open else 0)
+
+    def read(self) -> Iterator[Resource | Rejection]:
+        """Every resource, and a rejection for every line that is none."""
+        for file in self.files:
+            name = str(file.relative_to(self.path)) if file != self.path else file.name
+            with file.open("rb") as raw:
+                self._open = raw
+                try:
+                    yield from self._read_file(name, raw)
+                finally:
+                    self._open = None
+            self._done_bytes += file.stat().st_size
+
+    def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Resource | Rejection]:
+        packed = raw.read(2) == _GZIP
+        raw.seek(0)
+        stream = gzip.open(raw) if packed else raw
+        number = 0
+        try:
+            first = stream.readline(self.longest_line + 1)
+            if _is_document(first, name):
+                whole = first + stream.read(self.largest_document + 1 - len(first))
+                if len(whole) > self.largest_document:
+                    yield Rejection(name, 1, "", "", reasons.document_too_large(self.largest_document))
+                else:
+                    yield from _resources(name, 1, whole.removeprefix(_BOM).strip())
+                return
+            line = first.removeprefix(_BOM)
+            while line:
+                number += 1
+                if len(line) > self.longest_line:
+                    yield Rejection(name, number, "", "", reasons.line_too_long(self.longest_line))
+                    if not _skip_line(stream, line):
+                        return
+                elif body := line.strip():
+                    yield from _resources(name, number, body)
+                line = stream.readline(self.longest_line + 1)
+        except (EOFError, OSError, zlib.error):
+            yield Rejection(name, number + 1, "", "", reasons.BROKEN_GZIP if packed else reasons.UNREADABLE_FILE)
+
+
+def _is_document(first: bytes, name: str) -> bool:
+    """Whether the file holds one JSON document over many lines rather than one resource a line."""
+    start = first.removeprefix(_BOM).strip()
+    if start in (b"", b"{", b"["):
+        return name.lower().removesuffix(".gz").endswith(".json") or bool(start)
+    if not name.lower().removesuffix(".gz").endswith(".json"):
+        return start.startswith(b"[")
+    try:
+        msgspec.json.decode(start, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return True
+    return start.startswith(b"[")
+
+
+def _skip_line(stream: BinaryIO, start: bytes) -> bool:
+    """Reads to the end of an overlong line without holding it; False where that is not worth it any more."""
+    skipped, piece = len(start), start
+    while piece and not piece.endswith(b"\n"):
+        piece = stream.readline(1024 * 1024)
+        skipped += len(piece)
+        if skipped > LONGEST_SKIP:
+            return False
+    return True
+
+
+_head = msgspec.json.Decoder(Head)
+_bundle = msgspec.json.Decoder(Bundle)
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = "") -> Iterator[Resource | Rejection]:
+    """The resource in `body`, or those of the Bundle or the array that it is."""
+    try:
+        if isinstance(body, bytes) and body.startswith(b"["):
+            for element in _array.decode(body):
+                yield from _resources(file, line, element)
+            return
+        head = _head.decode(body)
+        if head.resource_type == "Bundle":
+            for entry in _bundle.decode(body).entry or ():
+                if entry.resource is not None:
+                    yield from _resources(file, line, entry.resource, entry.full_url or "")
+            return
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        yield Rejection(file, line, "", "", reasons.unreadable(error))
+        return
+    yield Resource(file, line, head.resource_type, head.id or "", body, full_url)
