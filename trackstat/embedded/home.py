@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,13 +34,10 @@ class Home:
         return self.path / "log"
 
     def clear(self) -> None:
-        """Removes what is ours here, and the folder if nothing else is in it: it may be one that a person chose."""
-        for folder in ("log", "run", "sandbox", "media"):
+        """Removes our data and nothing else: it may be a folder that a person chose. Others may wait for the locks."""
+        for folder in ("log", "run", "sandbox"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
-        for file in ("state.json", "start.lock", "in-use.lock"):
-            (self.path / file).unlink(missing_ok=True)
-        with suppress(OSError):
-            self.path.rmdir()
+        (self.path / "state.json").unlink(missing_ok=True)
 
     def recall(self) -> dict[str, Any]:
         try:
@@ -69,6 +66,36 @@ class Home:
         file = (self.path / "in-use.lock").open("a")
         fcntl.flock(file, fcntl.LOCK_SH)
         return file
+
+    @contextmanager
+    def only_user(self, *, wait: bool = False) -> Iterator[bool]:
+        """Whether nobody else uses the folder; while that holds, whoever comes waits."""
+        with (self.path / "in-use.lock").open("a") as file:
+            yield taken(file, fcntl.LOCK_EX, wait=wait)
+
+    def is_shared(self) -> bool:
+        """Whether it is users that keep ``only_user`` from us, and not somebody who is alone there."""
+        with (self.path / "in-use.lock").open("a") as file:
+            return taken(file, fcntl.LOCK_SH)
+
+    @contextmanager
+    def only_watcher(self) -> Iterator[bool]:
+        with (self.path / "watch.lock").open("a") as file:
+            yield taken(file, fcntl.LOCK_EX)
+
+    @contextmanager
+    def only_demo(self) -> Iterator[bool]:
+        self.make()
+        with (self.path / "demo.lock").open("a") as file:
+            yield taken(file, fcntl.LOCK_EX)
+
+
+def taken(file: IO[str], kind: int, *, wait: bool = False) -> bool:
+    try:
+        fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def is_free(port: int) -> bool:

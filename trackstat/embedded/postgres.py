@@ -179,7 +179,7 @@ class Postgres:
             self.home.remember(postgres_port=port)
             options = {"port": str(port), **settings(tests=self.tests)}
             arguments = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-            command = [binaries / "postgres", "-D", self.cluster, *arguments]
+            command: list[str | Path] = [binaries / "postgres", "-D", self.cluster, *arguments]
             server = process.spawn(command, self.log, ENVIRONMENT, self.owner)
             deadline = time.monotonic() + 120
             while server.poll() is None and time.monotonic() < deadline:

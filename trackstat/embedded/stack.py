@@ -1,15 +1,17 @@
 """PostgreSQL and Valkey together, and who is using them."""
 
-import fcntl
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from . import postgres, valkey
 from .home import CHECKOUT, Home, chosen_home
 from .postgres import Postgres
+from .supervise import end_left_over
 from .valkey import Valkey
 
 
@@ -37,13 +39,10 @@ class Services:
         """Like ``start``, but they end when the last process that holds them does, killed or not."""
         self._in_use = self.home.use()
         with self.home.locked():
-            was_running = self.postgres.running() or self.valkey.running()
-            found = self._start()
-            if not was_running:
+            if not (self.postgres.running() or self.valkey.running()):
                 self.home.remember(keep=False)
-            if not self.home.recall().get("keep"):
-                self._watch()
-        return found
+            self._watch()
+            return self._start()
 
     def release(self) -> None:
         """Gives up what ``hold`` took, and comes back when the servers are down, unless others go on with them."""
@@ -51,18 +50,12 @@ class Services:
             return
         self._in_use.close()
         self._in_use = None
-        give_up = time.monotonic() + 0.5
-        while self.postgres.running() or self.valkey.running():
-            if self.home.recall().get("keep"):
-                return
-            with self.home.path.joinpath("in-use.lock").open("a") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() > give_up and self._others():
-                        return
-                else:
+        while not self.home.recall().get("keep") and (self.postgres.running() or self.valkey.running()):
+            with self.home.only_user() as alone:
+                if alone:
                     self.stop()
+                elif self.home.is_shared():
+                    return
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -86,6 +79,18 @@ class Services:
             found[name] = f"running, port {port}, pid {running.pid}" if running else "stopped"
         return found
 
+    @property
+    def moved(self) -> list[str]:
+        """What to say about servers that are not on their usual port."""
+        state = self.home.recall()
+        usual = {"postgres": postgres.USUAL_PORT, "valkey": valkey.USUAL_PORT}
+        ports = {name: (state.get(f"{name}_port"), port) for name, port in usual.items()}
+        return [
+            f"Port {port} is taken: {name} uses {now}."
+            for name, (now, port) in ports.items()
+            if now not in {None, port}
+        ]
+
     def _start(self) -> dict[str, str]:
         found: dict[str, str] = {}
         if self._ours("DATABASE_URL", self.postgres.urls):
@@ -96,16 +101,7 @@ class Services:
             found |= {"REDIS_URL": self.valkey.url()}
         return found
 
-    def _others(self) -> bool:
-        """Whether someone other than the watcher holds the lock: only they can share it."""
-        with self.home.path.joinpath("in-use.lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return True
-
-    def _ours(self, name: str, urls) -> bool:
+    def _ours(self, name: str, urls: Callable[[], dict[str, str]]) -> bool:
         given = os.environ.get(name)
         if not given:
             return True
@@ -123,10 +119,17 @@ class Services:
             )
 
 
-def watch(home: Path) -> None:
-    """Waits until nobody uses the servers of this folder, then stops them."""
-    services = Services(home)
-    with services.home.path.joinpath("in-use.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not services.home.recall().get("keep"):
-            services.stop()
+def watch(path: Path) -> None:
+    """Waits until nobody uses the servers of this folder, then ends them and the processes that worked with them."""
+    home = Home(path)
+    with home.only_watcher() as alone:
+        if not alone:
+            return
+        with home.only_user(wait=True):
+            end_left_over(home.path)
+            state = home.recall()
+            if not state.get("keep"):
+                services = Services(path)
+                services.stop()
+                if state.get("throwaway"):
+                    services.reset()
