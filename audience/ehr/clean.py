@@ -71,8 +71,8 @@ def moment(value: str | None, what: str, zone: ZoneInfo) -> datetime | None:
 def phones(value: str | None, region: str = "US") -> list[tuple[str, bool]]:
     """Numbers in one field, as (E.164, may be texted); those that cannot be a number are left out.
 
-    Possible, not valid, is asked for: the numbering plans that `is_valid` knows lag behind the carriers, and the carrier
-    says more later. A number with an extension rings a switchboard, so it is kept for calling only.
+    Possible, not valid, is asked for: the numbering plans that `is_valid` knows lag behind the carriers, and the
+    carrier says more later. A number with an extension rings a switchboard, so it is kept for calling only.
     """
     if not value:
         return []

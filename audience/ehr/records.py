@@ -1,8 +1,8 @@
 """What an EHR said, flat and cleaned, on its way into the practice's tables.
 
-A record is one row of a temporary table of the same columns (`staging` derives the table from the annotations), so every
-adapter fills the same few shapes. Keys that end in `_key` name another record of the same export, not yet looked up: the
-EHR's id, or an alias of it (see `StagedAlias`).
+A record is one row of a temporary table of the same columns (`staging` derives the table from the annotations), so
+every adapter fills the same few shapes. Keys that end in `_key` name another record of the same export, not yet looked
+up: the EHR's id, or an alias of it (see `StagedAlias`).
 """
 
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Rejected(Exception):
-    """A record that cannot be taken; the message tells the EHR's vendor why, in plain words and without patient data."""
+    """A record that cannot be taken; the message tells the vendor why, in plain words and without patient data."""
 
 
 class Rejection(NamedTuple):

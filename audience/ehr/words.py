@@ -5,7 +5,6 @@ An unknown word never decides anything by itself: what the standard fields say t
 
 import re
 
-
 from audience.models import Appointment, Patient
 
 AppointmentStatus = Appointment.Status

@@ -99,7 +99,9 @@ def _patient(actors: list[Reference | None], status: str) -> str:
     raise Rejected("It names no patient")
 
 
-def _first(actors: list[Reference | None], kinds: tuple[str, ...], contained: list[Contained] | None) -> tuple[str, str]:
+def _first(
+    actors: list[Reference | None], kinds: tuple[str, ...], contained: list[Contained] | None
+) -> tuple[str, str]:
     """Key and name of the first of these kinds; the key carries its kind, because ids repeat between kinds."""
     for actor in actors:
         kind, key = references.target(actor)

@@ -81,7 +81,7 @@ class Folder:
     def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Resource | Rejection]:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
-        stream = gzip.open(raw) if packed else raw
+        stream = gzip.GzipFile(fileobj=raw) if packed else raw
         number = 0
         try:
             first = stream.readline(self.longest_line + 1)

@@ -9,7 +9,7 @@ _ORDER = {"official": 0, "usual": 1, None: 2, "nickname": 8}
 
 
 def person(names: list[HumanName] | None) -> tuple[str, str, str]:
-    """First, preferred and last name; the preferred one is empty unless the EHR keeps a nickname or a usual given name."""
+    """First, preferred and last name; no preferred one unless the EHR keeps a nickname or a usual given name."""
     ranked = sorted(names or (), key=lambda name: (_ended(name), _ORDER.get(name.use, 5)))
     if not ranked:
         return "", "", ""

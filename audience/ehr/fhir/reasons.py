@@ -52,4 +52,4 @@ def _place(at: str | None) -> str:
 
 
 def _size(limit: int) -> str:
-    return f"{limit // 1024 ** 2} MB" if limit >= 1024**2 else f"{limit:,} bytes"
+    return f"{limit // 1024**2} MB" if limit >= 1024**2 else f"{limit:,} bytes"

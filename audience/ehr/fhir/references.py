@@ -1,9 +1,9 @@
 """Who or what a reference means: every way in which FHIR exports point from one resource to another.
 
-A reference becomes a key: the id of the resource meant, or an alias that starts with `?` (an identifier) or `urn:`, to be
-looked up when all files are read. Seen in real exports: `Patient/7`, `https://ehr.example/fhir/Patient/7`,
-`Patient/7/_history/2`, `urn:uuid:…`, `Practitioner?identifier=system|value`, `#contained`, and an identifier or a display
-name with no reference at all.
+A reference becomes a key: the id of the resource meant, or an alias that starts with `?` (an identifier) or `urn:`, to
+be looked up when all files are read. Seen in real exports: `Patient/7`, `https://ehr.example/fhir/Patient/7`,
+`Patient/7/_history/2`, `urn:uuid:…`, `Practitioner?identifier=system|value`, `#contained`, and an identifier or a
+display name with no reference at all.
 """
 
 import re
