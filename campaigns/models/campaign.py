@@ -1,0 +1,147 @@
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from audience.models import Category, Channel
+from trackstat.clock import Now
+from trackstat.tenancy.fields import PracticeForeignKey
+from trackstat.tenancy.models import PracticeModel
+
+
+class Campaign(PracticeModel):
+    """A blast (one audience, once) or a drip (runs until switched off)."""
+
+    class Kind(models.TextChoices):
+        BLAST = "blast", "Blast campaign"
+        DRIP = "drip", "Drip campaign"
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Disabled"
+        ENABLED = "enabled", "Enabled"
+        SENDING = "sending", "Sending"
+        PAUSED = "paused", "Paused"
+        STOPPED = "stopped", "Stopped"
+        SENT = "sent", "Sent"
+
+    # Every move there is; campaigns.moves makes each one guarded UPDATE with its audit row.
+    MOVES: ClassVar[dict[str, set[str]]] = {
+        "draft": {"enabled"},
+        "enabled": {"draft", "sending", "paused", "stopped"},
+        "sending": {"paused", "stopped", "sent"},
+        "paused": {"enabled", "sending", "stopped"},
+        "stopped": set(),
+        "sent": set(),
+    }
+
+    kind = models.CharField(max_length=5, choices=Kind)
+    name = models.CharField(max_length=120)
+    category = models.CharField(max_length=12, choices=Category, default=Category.ANNOUNCEMENT)
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
+    # State before a pause, to go back to.
+    paused_from = models.CharField(max_length=10, blank=True)
+
+    # The audience definition, see audience.filters: {"primary": {…} | null, "filters": [{"key", "mode", "value"}]}.
+    definition = models.JSONField(default=dict)
+    # Fields each patient must have, of "address", "email", "cell"; null = what the messages' channels need (A8).
+    require = models.JSONField(null=True)
+    # Set by Load; `loaded_definition` is what was loaded, so a later change of filters shows as stale.
+    loaded_at = models.DateTimeField(null=True)
+    loaded_count = models.PositiveIntegerField(null=True)
+    loaded_definition = models.JSONField(null=True)
+
+    # Drips: the trigger's key in campaigns.triggers and its values; evaluated up to `watermark_at`.
+    trigger = models.CharField(max_length=40, blank=True)
+    trigger_value = models.JSONField(default=dict)
+    watermark_at = models.DateTimeField(null=True)
+
+    # Raised by every saved edit; a form with an older number is a conflict, a due row with an older one is stale.
+    version = models.PositiveIntegerField(default=1)
+    created_by = models.ForeignKey("tenancy.User", models.PROTECT, null=True, related_name="+", db_index=False)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    enabled_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta:
+        permissions = [("launch_campaign", "Can switch campaigns on, pause and stop them")]
+        indexes = [
+            models.Index(fields=["practice", "kind", "-created_at"], name="campaign_list"),
+            models.Index(fields=["state"], condition=Q(state__in=["enabled", "sending"]), name="campaign_live"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_stale(self) -> bool:
+        """True when the filters were changed after Load."""
+        return self.loaded_at is not None and self.loaded_definition != self.audience_as_saved()
+
+    def audience_as_saved(self) -> dict:
+        return {"definition": self.definition, "require": self.require}
+
+    @property
+    def may_be_edited(self) -> bool:
+        return self.state == self.State.DRAFT and self.archived_at is None
+
+
+class Step(PracticeModel):
+    """One message of a campaign, and when it goes out."""
+
+    class When(models.TextChoices):
+        NOW = "now", "Now"
+        AT = "at", "At a date and time"
+        DELAY = "delay", "After the previous message"
+
+    campaign = PracticeForeignKey(Campaign, models.CASCADE, related_name="steps")
+    position = models.PositiveSmallIntegerField(default=1)
+    channel = models.CharField(max_length=5, choices=Channel)
+    # Null while nothing is written yet.
+    content = PracticeForeignKey("messaging.Content", models.PROTECT, null=True, related_name="+")
+    when = models.CharField(max_length=5, choices=When, default=When.NOW)
+    # The practice's local wall time, as staff chose it; turned into UTC when enabling.
+    at_local = models.DateTimeField(null=True)
+    delay_minutes = models.PositiveIntegerField(default=0)
+    # Drips: local time of day of the patient's practice.
+    time_of_day = models.TimeField(null=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["practice", "campaign", "position"], name="step_position_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} {self.position}"
+
+
+class AudienceMember(PracticeModel):
+    """A patient of the loaded audience of a blast. Load replaces the rows; what staff removed is AudienceRemoval."""
+
+    campaign = PracticeForeignKey(Campaign, models.CASCADE, related_name="members")
+    patient = PracticeForeignKey("audience.Patient", models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["practice", "campaign", "patient"], name="audience_member_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}: {self.patient_id}"
+
+
+class AudienceRemoval(PracticeModel):
+    """A patient staff took out by hand: survives every reload until undone."""
+
+    campaign = PracticeForeignKey(Campaign, models.CASCADE, related_name="removals")
+    patient = PracticeForeignKey("audience.Patient", models.CASCADE, related_name="+")
+    removed_by = models.ForeignKey("tenancy.User", models.PROTECT, null=True, related_name="+", db_index=False)
+    removed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["practice", "campaign", "patient"], name="audience_removal_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}: {self.patient_id}"

@@ -1,0 +1,125 @@
+"""The database as in production: made by the owner, used as the restricted role, behind row-level security."""
+
+import datetime as dt
+import os
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import TransactionTestCase
+
+from tests import cast
+from trackstat.tenancy.scope import practice_scope
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's own event loop; nothing of ours is async.
+
+
+def pytest_configure(config):
+    missing = [name for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL") if not os.environ.get(name)]
+    if missing:
+        pytest.exit(f"{', '.join(missing)} not set: run the tests with bin/test, which starts the services.", 2)
+
+
+def _become(alias):
+    """From now on `default` connects as the role of `alias`."""
+    connections["default"].close()
+    for key in ("USER", "PASSWORD"):
+        connections["default"].settings_dict[key] = _ROLES[alias][key]
+
+
+_ROLES = {
+    alias: {key: settings.DATABASES[alias][key] for key in ("USER", "PASSWORD")} for alias in ("default", "owner")
+}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    _become("owner")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        _become("default")
+    yield
+    with django_db_blocker.unblock():
+        _become("owner")
+
+
+def owner_connection() -> psycopg.Connection:
+    """To the test database as the owner of the tables, past row-level security; commits each statement."""
+    parameters = connections["default"].settings_dict
+    return psycopg.connect(
+        host=parameters["HOST"],
+        port=parameters["PORT"],
+        dbname=parameters["NAME"],
+        user=_ROLES["owner"]["USER"],
+        password=_ROLES["owner"]["PASSWORD"],
+        autocommit=True,
+    )
+
+
+KEPT = ("django_migrations", "django_content_type", "auth_permission")
+
+
+def _truncate(self):
+    connections["default"].close()
+    with owner_connection() as owner:
+        tables = owner.execute(
+            "SELECT string_agg(format('%%I', tablename), ', ') FROM pg_tables"
+            " WHERE schemaname = 'public' AND NOT tablename = ANY(%s)",
+            [list(KEPT)],
+        ).fetchone()[0]
+        owner.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
+# The restricted role may not truncate.
+TransactionTestCase._fixture_teardown = _truncate
+
+
+@pytest.fixture
+def owner(db):
+    """The owner's connection: sees committed rows only."""
+    with owner_connection() as connection:
+        yield connection
+
+
+@pytest.fixture
+def clock(django_db_setup):
+    """Move the product's clock: `clock.at(datetime)` or `clock.ahead(timedelta)`; put back afterwards."""
+    mover = _Clock()
+    yield mover
+    mover.ahead(dt.timedelta())
+
+
+class _Clock:
+    def at(self, moment: dt.datetime) -> None:
+        """Let the product's now be `moment` (aware), going on from there."""
+        self.ahead(moment - dt.datetime.now(dt.UTC))
+
+    def ahead(self, shift: dt.timedelta) -> None:
+        with owner_connection() as owner:
+            owner.execute("UPDATE trackstat.clock SET shift = %s", [shift])
+
+
+@pytest.fixture
+def northside(db):
+    return cast.northside()
+
+
+@pytest.fixture
+def southside(db):
+    return cast.southside()
+
+
+@pytest.fixture
+def people(northside, southside):
+    """The fixed cast: olive, mona, uma, fred of Northside, quinn of Southside, each a User; password cast.PASSWORD."""
+    return cast.people(northside, southside)
+
+
+@pytest.fixture
+def in_northside(northside):
+    with practice_scope(northside):
+        yield northside

@@ -1,0 +1,30 @@
+"""The one clock: `trackstat.now()` in SQL, `now()` here. Demo and tests can move it; production then refuses to start."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.db.models import DateTimeField, Func
+
+if TYPE_CHECKING:
+    from trackstat.tenancy.models import Practice
+
+
+class Now(Func):
+    """`trackstat.now()` as an ORM expression; also the database default of an `…_at` that means "when it happened"."""
+
+    template = "trackstat.now()"
+    output_field = DateTimeField()
+    arity = 0
+
+
+def now() -> dt.datetime:
+    """The time of the current transaction, UTC, aware."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT trackstat.now()")
+        return cursor.fetchone()[0].astimezone(dt.UTC)
+
+
+def today(practice: "Practice") -> dt.date:
+    """The practice's local date. Rules never read it themselves: it is passed in."""
+    return now().astimezone(practice.tz).date()

@@ -1,0 +1,24 @@
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from trackstat.tenancy.models import Membership
+from trackstat.tenancy.permissions import needs
+from trackstat.tenancy.scope import practice_scope
+
+
+@login_required
+def choose_practice(request: HttpRequest) -> HttpResponse:
+    """Straight into the only practice, else a choice of them."""
+    with practice_scope(None, request.user):
+        memberships = list(Membership.own.filter(user=request.user, is_active=True).select_related("practice"))
+    if len(memberships) == 1:
+        return redirect(memberships[0].practice.url("practice_home"))
+    return render(request, "choose_practice.html", {"memberships": memberships})
+
+
+@needs("audience.view_patient")
+def practice_home(request: HttpRequest) -> HttpResponse:
+    """Those who run campaigns start there, the front desk starts with patients."""
+    page = "campaigns:blasts" if request.membership.can("campaigns.view_campaign") else "audience:patients"
+    return redirect(request.practice.url(page))

@@ -1,0 +1,15 @@
+from django import template
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def practice_url(context, name, *args):
+    """`{% practice_url "audience:patient" patient.pk %}`: a page of the practice the request is in."""
+    return context["request"].practice.url(name, *args)
+
+
+@register.filter
+def local(moment, practice):
+    """A UTC datetime in the practice's time zone; None stays None."""
+    return moment.astimezone(practice.tz) if moment else None

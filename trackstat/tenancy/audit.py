@@ -1,0 +1,23 @@
+"""`record()` writes who did what, in the same transaction as the deed."""
+
+from contextvars import ContextVar
+from typing import Any
+
+from django.db.models import Model
+
+from trackstat.tenancy.models import AuditEvent
+from trackstat.tenancy.scope import current_scope
+
+ip_address: ContextVar[str | None] = ContextVar("ip_address", default=None)
+
+
+def record(action: str, about: Model | None = None, *, user_id: int | None = None, **detail: Any) -> AuditEvent:
+    """`detail` holds ids, counts and names of fields, never a patient's data."""
+    return AuditEvent.objects.create(
+        action=action,
+        object_type=about._meta.label_lower if about is not None else "",
+        object_id=about.pk if about is not None else None,
+        user_id=user_id if user_id is not None else current_scope().user_id,
+        detail=detail,
+        ip=ip_address.get(),
+    )

@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.db import models
+
+
+class PracticeForeignKey(models.ForeignKey):
+    """A reference between two tables of a practice.
+
+    Django's own constraint and index are off: foreign keys ignore row-level security, so the migration operation
+    `Isolate` makes a composite one on (practice_id, …) instead, and indexes start with practice_id.
+    """
+
+    def __init__(self, to: Any, on_delete: Any = models.PROTECT, **kwargs: Any):
+        kwargs["db_constraint"] = False
+        kwargs["db_index"] = False
+        super().__init__(to, on_delete, **kwargs)
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["db_constraint"], kwargs["db_index"]
+        return name, path, args, kwargs

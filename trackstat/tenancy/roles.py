@@ -1,0 +1,50 @@
+"""The four roles every practice starts with. Administrators may change them afterwards in Django admin."""
+
+from django.contrib.auth.models import Permission
+
+from trackstat.tenancy.models import Role, RolePermission
+
+USER = {
+    "audience.view_patient",
+    "messaging.view_conversation",
+    "messaging.reply_conversation",
+    "messaging.opt_out_patient",
+    "reports.view_report",
+}
+USER_PLUS = USER | {
+    "campaigns.view_campaign",
+    "campaigns.change_campaign",
+    "campaigns.launch_campaign",
+    "audience.change_tag",
+    "audience.view_audience",
+    "messaging.change_template",
+}
+MANAGER = USER_PLUS | {
+    "reports.view_money",
+    "reports.download_report",
+    "tenancy.change_practicesettings",
+}
+ADMINISTRATOR = MANAGER | {
+    "tenancy.manage_people",
+    "tenancy.view_auditevent",
+    "audience.manage_ehr",
+    "messaging.manage_identity",
+}
+ROLES = {"User": USER, "User Plus": USER_PLUS, "Manager": MANAGER, "Administrator": ADMINISTRATOR}
+
+
+def seed_roles() -> dict[str, Role]:
+    """Make the four roles of the practice in scope where they are missing; existing ones keep what was made of them."""
+    permissions = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    roles = {}
+    for name, codenames in ROLES.items():
+        role, made = Role.objects.get_or_create(name=name)
+        if made:
+            RolePermission.objects.bulk_create(
+                RolePermission(role=role, permission=permissions[codename]) for codename in sorted(codenames)
+            )
+        roles[name] = role
+    return roles

@@ -1,0 +1,30 @@
+"""The whole URLconf. What belongs to a practice lies under `/<practice_slug>/`; the middleware opens its scope."""
+
+from django.conf import settings
+from django.urls import include, path
+
+from trackstat import home
+
+practice_patterns = [
+    path("", home.practice_home, name="practice_home"),
+    path("patients/", include("audience.urls")),
+    path("messages/", include("messaging.urls")),
+    path("campaigns/", include("campaigns.urls")),
+    path("reports/", include("reports.urls")),
+]
+
+urlpatterns = [
+    path("", home.choose_practice, name="home"),
+    path("accounts/", include("trackstat.account_urls")),
+    path("webhooks/", include("messaging.webhook_urls")),
+    path("u/", include("messaging.public_urls")),
+    path("<slug:practice_slug>/", include(practice_patterns)),
+]
+
+if settings.DEBUG or settings.SANDBOX:
+    try:
+        from trackstat.styleguide import styleguide
+    except ImportError:
+        pass
+    else:
+        urlpatterns.insert(0, path("styleguide/", styleguide, name="styleguide"))
