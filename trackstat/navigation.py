@@ -1,0 +1,84 @@
+"""The left menu: what a person may open in a practice. A page that does not exist (yet) is not offered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch
+
+
+@dataclass(frozen=True)
+class Item:
+    label: str
+    icon: str
+    url_name: str = ""
+    permission: str = ""
+    children: tuple["Item", ...] = ()
+    # What follows is found out for each request.
+    url: str = ""
+    current: bool = False
+    count: int | None = None
+    hint: str = ""
+    key: str = field(default="", compare=False)
+
+
+MENU = (
+    Item("Dashboard", "layout-dashboard", "reports:dashboard", "reports.view_report"),
+    Item("Inbox", "inbox", "messaging:inbox", "messaging.view_conversation"),
+    Item("Patients", "users", "audience:patients", "audience.view_patient"),
+    Item(
+        "Communication",
+        "megaphone",
+        children=(
+            Item("Blast Campaigns", "send", "campaigns:blasts", "campaigns.view_campaign"),
+            Item("Drip Campaigns", "droplets", "campaigns:drips", "campaigns.view_campaign"),
+            Item("Text Campaigns", "message-square", "campaigns:texts", "campaigns.view_campaign"),
+            Item("Message Library", "book-open", "messaging:library", "messaging.change_template"),
+        ),
+    ),
+    Item("Audiences", "funnel", "audience:audiences", "audience.view_audience"),
+    Item("Reports", "chart-column", "reports:reports", "reports.view_report"),
+    Item("Settings", "settings", "practice_settings", "tenancy.change_practicesettings"),
+)
+# Places in a phone's bottom bar; the rest is in the sheet its last button opens.
+ON_PHONES = 4
+
+
+def menu(request: HttpRequest) -> list[Item]:
+    """The menu of the practice the request is in, for the person's role, with the current page marked."""
+    offered = list(_offered(MENU, request))
+    current = _current(offered, request.path)
+    return [_marked(item, current) for item in offered]
+
+
+def first_on_phones(offered: list[Item]) -> list[Item]:
+    """The first places of the menu; a group gives its first page, under the group's icon."""
+    flat = [replace(item.children[0], icon=item.icon, label="Campaigns") if item.children else item for item in offered]
+    return flat[:ON_PHONES]
+
+
+def _offered(items: Iterable[Item], request: HttpRequest) -> Iterable[Item]:
+    for item in items:
+        if item.permission and not request.membership.can(item.permission):
+            continue
+        if item.children:
+            if children := tuple(_offered(item.children, request)):
+                yield replace(item, children=children, key=item.label.lower())
+            continue
+        try:
+            yield replace(item, url=request.practice.url(item.url_name))
+        except NoReverseMatch:
+            continue
+
+
+def _current(items: Iterable[Item], path: str) -> str:
+    """The longest address of the menu that the path lies under: a patient's page marks Patients."""
+    flat = [item for parent in items for item in (parent.children or (parent,))]
+    under = [item.url for item in flat if path.startswith(item.url)]
+    return max(under, key=len, default="")
+
+
+def _marked(item: Item, current: str) -> Item:
+    children = tuple(_marked(child, current) for child in item.children)
+    here = any(child.current for child in children) if children else bool(current) and item.url == current
+    return replace(item, children=children, current=here)
