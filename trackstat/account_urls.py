@@ -1,4 +1,4 @@
-"""The part of django-allauth that is offered: signing in and out, resetting a password. People are invited: no sign-up."""
+"""What is offered of django-allauth: signing in and out, resetting a password. People are invited: no sign-up."""
 
 from allauth.account import views
 from django.urls import path, re_path

@@ -1,4 +1,4 @@
-"""The one clock: `trackstat.now()` in SQL, `now()` here. Demo and tests can move it; production then refuses to start."""
+"""The one clock: `trackstat.now()` in SQL, `now()` here. Demo and tests can move it; production refuses that."""
 
 import datetime as dt
 from typing import TYPE_CHECKING

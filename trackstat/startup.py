@@ -7,7 +7,7 @@ from django.db import connection
 
 
 def refuse_unsafe_start() -> None:
-    """Raise ImproperlyConfigured for a role that walks through walls, a moved clock in production, a forgetful broker."""
+    """Raise ImproperlyConfigured for a role that passes the walls, a moved clock in production, a forgetful broker."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
         if cursor.fetchone()[0]:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 def needs(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """403 unless the person's role in the request's practice holds `permission`; outsiders got 404 in the middleware."""
+    """403 unless the person's role in the request's practice holds `permission`; outsiders got 404 before."""
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
