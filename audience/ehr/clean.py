@@ -29,11 +29,16 @@ def text(value: str | None, what: str, limit: int = 200) -> str:
     """`value` without control characters and doubled spaces; refuses more than `limit` characters of it."""
     if not value:
         return ""
-    cleaned = value if value.isascii() and value.isprintable() else _CONTROL.sub(" ", value)
-    cleaned = " ".join(cleaned.split())
+    cleaned = printable(value)
     if len(cleaned) > limit:
         raise Rejected(f"{what} is {len(cleaned):,} characters long; at most {limit} are kept")
     return cleaned
+
+
+def printable(value: str, limit: int | None = None) -> str:
+    """`value` without control characters and doubled spaces, cut at `limit`."""
+    cleaned = value if value.isascii() and value.isprintable() else _CONTROL.sub(" ", value)
+    return " ".join(cleaned.split())[:limit]
 
 
 def day(value: str | None, what: str) -> date | None:

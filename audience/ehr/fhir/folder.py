@@ -5,6 +5,7 @@ gzip, told apart by their first bytes. A line that cannot be read becomes a `Rej
 """
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from audience.ehr.clean import printable
 from audience.ehr.fhir import reasons
 from audience.ehr.fhir.resources import Bundle, Head
 from audience.ehr.records import Rejection
@@ -22,6 +24,7 @@ LONGEST_LINE = 16 * 1024 * 1024
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 # Where a single line goes on for longer than this, the rest of the file is given up.
 LONGEST_SKIP = 1024 * 1024 * 1024
+_TYPE = re.compile(r"^[A-Z][A-Za-z]{1,59}$")
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _SKIPPED_SUFFIXES = {".md", ".txt", ".pdf", ".html", ".csv", ".xml", ".log", ".part", ".crc", ".sha256"}
@@ -69,7 +72,9 @@ class Folder:
     def read(self) -> Iterator[Resource | Rejection]:
         """Every resource, and a rejection for every line that is none."""
         for file in self.files:
-            name = str(file.relative_to(self.path)) if file != self.path else file.name
+            # Names that are no UTF-8 come as lone surrogates, which nothing can store.
+            name = str(file.relative_to(self.path) if file != self.path else file.name)[-200:]
+            name = name.encode("utf-8", "replace").decode()
             with file.open("rb") as raw:
                 self._open = raw
                 try:
@@ -152,4 +157,7 @@ def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = 
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         yield Rejection(file, line, "", "", reasons.unreadable(error))
         return
-    yield Resource(file, line, head.resource_type, head.id or "", body, full_url)
+    if not _TYPE.match(head.resource_type):
+        yield Rejection(file, line, "", "", reasons.NO_TYPE)
+        return
+    yield Resource(file, line, head.resource_type, printable(head.id or "", 200), body, full_url)

@@ -6,6 +6,7 @@ import msgspec
 
 BROKEN_GZIP = "The compressed file is damaged or cut off here; everything before this was read"
 UNREADABLE_FILE = "The file could not be read any further"
+NO_TYPE = "Not a FHIR resource: its resourceType is no name of a type"
 NO_ID = "The resource has no id"
 
 _EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<found>[^`]+)`(?: - at `\$(?P<at>[^`]*)`)?")

@@ -9,6 +9,7 @@ display name with no reference at all.
 import re
 from urllib.parse import unquote
 
+from audience.ehr.clean import text
 from audience.ehr.fhir.resources import Identifier, Reference
 
 _TYPED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.\-_]{1,200})(?:/_history/[^/]*)?$")
@@ -25,10 +26,8 @@ def target(reference: Reference | None) -> tuple[str, str]:
     if found := _CONDITIONAL.search(address):
         system, bar, value = unquote(found[2]).partition("|")
         return found[1], alias(Identifier(system, value) if bar else Identifier(None, system))
-    if address.startswith("urn:"):
-        return kind, address
-    if address.startswith("#"):
-        return kind, address
+    if address.startswith(("urn:", "#")):
+        return kind, text(address, "reference", 200)
     return kind, alias(reference.identifier)
 
 
@@ -36,4 +35,4 @@ def alias(identifier: Identifier | None) -> str:
     """The key of an identifier; empty when it names nothing."""
     if identifier is None or not identifier.value:
         return ""
-    return f"?{identifier.system or ''}|{identifier.value}"
+    return f"?{text(identifier.system, 'identifier', 300)}|{text(identifier.value, 'identifier', 300)}"

@@ -40,7 +40,7 @@ def stage(resource: Resource, reading: Reading) -> list[Staged] | Rejection:
         reason = str(refusal)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         reason = reasons.unreadable(error)
-    return Rejection(resource.file, resource.line, kind, resource.external_id[:200], reason)
+    return Rejection(resource.file, resource.line, kind, resource.external_id, reason)
 
 
 def _records(resource: Resource, kind: str, reading: Reading):
@@ -76,4 +76,4 @@ def _records(resource: Resource, kind: str, reading: Reading):
 def _alias(identifier: Identifier) -> str:
     if any(private in (identifier.system or "") for private in _PRIVATE_SYSTEMS):
         return ""
-    return references.alias(identifier)[:500]
+    return references.alias(identifier)
