@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .home import Home, free_port
 
 # What each usual port is for. Taken ones are replaced, and the choice is kept so that bookmarks stay true.
-USUAL_PORTS = {"web": 8000, "sandbox": 8025, "smtp": 2526}
+USUAL_PORTS = {"web": 8000, "sandbox": 8026, "smtp": 2526}
 
 
 def choose_ports(home: Home) -> list[str]:
