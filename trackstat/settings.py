@@ -190,7 +190,8 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 DATE_FORMAT = "D j M Y"
-USE_THOUSAND_SEPARATOR = True
+# Off: it would turn ids in attributes into "1,284"; words say {{ n|number }}.
+USE_THOUSAND_SEPARATOR = False
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"

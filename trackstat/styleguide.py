@@ -19,6 +19,7 @@ PEOPLE = [
     ("Okafor, Chidinma", 29, "19 Feb 2026", "–", "+16175550102", "undelivered"),
 ]
 
+MAIL = "Hi Ana,\n\nit has been a while since your last visit. Would Friday suit you?\n\nNorthside Chiropractic"
 BLOCKERS = [
     ("The audience is empty.", "#", "Choose patients"),
     ("Your practice has not said that its intake form asks for marketing texts.", "#", "Open settings"),
@@ -28,9 +29,13 @@ BLOCKERS = [
 class Example(forms.Form):
     name = forms.CharField(label="Campaign name", help_text="Only your practice sees it.", max_length=60)
     body = forms.CharField(
-        label="Text", widget=forms.Textarea, initial="Hi {{PatientFirstName|there}}, it has been a while. Book your visit: "
+        label="Text",
+        widget=forms.Textarea,
+        initial="Hi {{PatientFirstName|there}}, it has been a while. Book your visit: ",
     )
-    category = forms.ChoiceField(label="Category", choices=[("announcement", "Announcement"), ("appointment", "Appointment")])
+    category = forms.ChoiceField(
+        label="Category", choices=[("announcement", "Announcement"), ("appointment", "Appointment")]
+    )
     channel = forms.ChoiceField(label="Send as", choices=CHANNELS, widget=forms.RadioSelect, initial="text")
     days = forms.MultipleChoiceField(
         label="Weekdays", choices=[(d, d) for d in ("Mon", "Tue", "Wed", "Thu", "Fri")], widget=forms.CheckboxSelectMultiple,
@@ -51,7 +56,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     wrong.add_error("start", "The date is in the past. Choose today or later.")
     rows = Paginator(range(1284), 50).page(2)
     return page(request, "styleguide.html", **_frame(request), form=Example(), wrong=wrong, rows=rows, people=PEOPLE,
-                states=sorted(states.STATES), steps=_steps(), blockers=BLOCKERS, theme=request.GET.get("theme"))  # fmt: skip
+                states=sorted(states.STATES), steps=_steps(), blockers=BLOCKERS, mail=MAIL, sender="Northside Chiropractic <hello@northside.example>", theme=request.GET.get("theme"))  # fmt: skip
 
 
 def _frame(request: HttpRequest) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def fields(form: BaseForm) -> SafeString:
 
 @register.simple_tag
 def counter(bound: BoundField | None = None, id: str = "", ending: str = "", toll_free: bool = False) -> SafeString:
-    """"132 characters · 1 segment · 1 credit each" for a text being typed. `ending` is what the first text also carries."""
+    """ "132 characters · 1 segment · 1 credit each" for a text being typed. `ending` is what the first text also carries."""
     return format_html(
         '<output class="counter" data-counter="{}"{}></output>',
         id or (bound.id_for_label if bound else ""),

@@ -49,7 +49,9 @@ def button(
 ) -> SafeString:
     """kind: "" | primary | add (the one yellow) | danger | quiet | link. `label` names a button that is only an icon."""
     words = content.strip()
-    css = " ".join(filter(None, ["button", kind, "small" if small else "", "square" if label and not words else "", class_]))
+    css = " ".join(
+        filter(None, ["button", kind, "small" if small else "", "square" if label and not words else "", class_])
+    )
     given |= {"aria_label": label or None, "title": label or None} if not words else {}
     given |= {"data_opens": opens or None, "data_closes": closes or None, "popovertarget": menu or None}
     acts = type == "submit" or any(name.startswith("hx_") for name in given)
@@ -63,10 +65,24 @@ def button(
 
 @register.simple_block_tag
 def menu(
-    content: str, id: str, text: str = "", label: str = "", icon: str = "ellipsis", kind: str = "quiet", small: bool = False
+    content: str,
+    id: str,
+    text: str = "",
+    label: str = "",
+    icon: str = "ellipsis",
+    kind: str = "quiet",
+    small: bool = False,
 ) -> SafeString:
     """A button and the list it opens; inside: links, submit buttons in forms, `<hr>`, `<p class="heading">`."""
-    words = {"content": mark_safe(content), "id": id, "text": text, "label": label, "icon": icon, "kind": kind, "small": small}
+    words = {
+        "content": mark_safe(content),
+        "id": id,
+        "text": text,
+        "label": label,
+        "icon": icon,
+        "kind": kind,
+        "small": small,
+    }
     return mark_safe(render_to_string("components/menu.html", words))
 
 
@@ -96,7 +112,9 @@ def confirm(
 
 
 @register.inclusion_tag("components/toggle.html", takes_context=True)
-def toggle(context: template.Context, on: bool, action: str, label: str = "", blockers: Any = (), **given: Any) -> dict[str, Any]:
+def toggle(
+    context: template.Context, on: bool, action: str, label: str = "", blockers: Any = (), **given: Any
+) -> dict[str, Any]:
     """A switch that posts to `action`. `blockers`: (words, url, link words) each; while there are any it cannot go on."""
     reasons = [(reason, "", "") if isinstance(reason, str) else (*reason, "", "")[:3] for reason in blockers]
     words = {"on": on, "action": action, "label": label, "blockers": reasons, "given": attributes(given)}
@@ -171,7 +189,7 @@ def progress(
     if rate and left is None and not over:
         left = (total - done) / rate
     return {
-        "id": id, "done": done, "total": total or 1, "of": total, "what": what, "poll": "" if over else poll,
+        "id": id, "done": done, "value": str(done), "most": str(total or 1), "of": total, "what": what, "poll": "" if over else poll,
         "rate": rate, "left": left, "finished": over, "words": words,
     }  # fmt: skip
 
@@ -183,7 +201,10 @@ def person(name: str, sub: str = "", url: str = "", css: str = "") -> SafeString
     initials = "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)).upper()
     second = format_html('<span class="sub">{}</span>', sub) if sub else ""
     inner = format_html(
-        '<span class="face" aria-hidden="true">{}</span><span class="who"><span>{}</span>{}</span>', initials, name, second
+        '<span class="face" aria-hidden="true">{}</span><span class="who"><span>{}</span>{}</span>',
+        initials,
+        name,
+        second,
     )
     if url:
         return format_html('<a class="person {}" href="{}">{}</a>', css, url, inner)
@@ -245,7 +266,9 @@ def emptystate(content: str, text: str, icon: str = "inbox") -> SafeString:
 
 @register.simple_block_tag
 def notice(content: str, tone: str = "", icon: str = "") -> SafeString:
-    drawn = icons.svg(icon or {"good": "circle-check", "warn": "triangle-alert", "bad": "circle-alert"}.get(tone, "info"))
+    drawn = icons.svg(
+        icon or {"good": "circle-check", "warn": "triangle-alert", "bad": "circle-alert"}.get(tone, "info")
+    )
     return format_html('<div class="notice {}">{}<div>{}</div></div>', tone, drawn, mark_safe(content.strip()))
 
 
@@ -255,7 +278,13 @@ def notice(content: str, tone: str = "", icon: str = "") -> SafeString:
 @register.simple_block_tag
 def head(content: str, title: str, purpose: str = "", back: str = "", back_label: str = "Back") -> SafeString:
     """Title, the line that says what the page is for; inside, the primary action, shown at the right."""
-    words = {"content": mark_safe(content.strip()), "title": title, "purpose": purpose, "back": back, "back_label": back_label}
+    words = {
+        "content": mark_safe(content.strip()),
+        "title": title,
+        "purpose": purpose,
+        "back": back,
+        "back_label": back_label,
+    }
     return mark_safe(render_to_string("components/head.html", words))
 
 
@@ -274,7 +303,7 @@ def steps(items: list[dict[str, Any]], label: str = "Steps") -> dict[str, Any]:
 
 @register.simple_tag
 def saved(at: Any = None) -> SafeString:
-    """"Saved 2 s ago", kept true by the browser; follows the nearest form with `data-autosave`."""
+    """ "Saved 2 s ago", kept true by the browser; follows the nearest form with `data-autosave`."""
     stamp = at.isoformat() if at else ""
     words = f"Saved {formats.when(at)}" if at else "Nothing to save yet"
     return format_html('<span class="saved" role="status" data-saved="{}">{}</span>', stamp, words)
@@ -288,7 +317,9 @@ def phone_mockup(content: str, name: str, number: str = "") -> SafeString:
 
 
 @register.simple_block_tag
-def bubble(content: str, ours: bool = False, at: str = "", state: str = "", by: str = "", note: bool = False) -> SafeString:
+def bubble(
+    content: str, ours: bool = False, at: str = "", state: str = "", by: str = "", note: bool = False
+) -> SafeString:
     """One text of a thread, to be put into `<ol class="thread">`."""
     words = {"content": mark_safe(content.strip()), "ours": ours, "at": at, "state": state, "by": by, "note": note}
     return mark_safe(render_to_string("components/bubble.html", words).strip())
