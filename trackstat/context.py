@@ -11,7 +11,7 @@ from trackstat.tenancy.models import Membership
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`practice` and `membership` only for a member: a page that says "not found" must not name somebody else's practice.
+    """`practice` and `membership` only for a member: a page that says "not found" names nobody's practice.
 
     The menu and the list of practices are read when the template gets there, so htmx partials cost no query for them.
     """

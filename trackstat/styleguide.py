@@ -1,4 +1,4 @@
-"""/styleguide/: every component in its states, where DEBUG or the sandbox is on. `?theme=dark` and `?theme=light` fix the colours."""
+"""/styleguide/: every component in its states, where DEBUG or the sandbox is on. `?theme=dark|light` fixes the colours."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -19,6 +19,14 @@ PEOPLE = [
     ("Okafor, Chidinma", 29, "19 Feb 2026", "–", "+16175550102", "undelivered"),
 ]
 
+STEPS = [
+    {"label": "Name", "url": "#", "done": True},
+    {"label": "Audience", "url": "#", "problem": "The filters changed after loading"},
+    {"label": "Message and schedule", "url": "#", "current": True},
+    {"label": "Goal", "url": "#"},
+    {"label": "Review", "url": "#"},
+]
+PRACTICES = ["Northside Chiropractic", "Southside Spine and Wellness"]
 MAIL = "Hi Ana,\n\nit has been a while since your last visit. Would Friday suit you?\n\nNorthside Chiropractic"
 BLOCKERS = [
     ("The audience is empty.", "#", "Choose patients"),
@@ -38,9 +46,12 @@ class Example(forms.Form):
     )
     channel = forms.ChoiceField(label="Send as", choices=CHANNELS, widget=forms.RadioSelect, initial="text")
     days = forms.MultipleChoiceField(
-        label="Weekdays", choices=[(d, d) for d in ("Mon", "Tue", "Wed", "Thu", "Fri")], widget=forms.CheckboxSelectMultiple,
-        required=False, initial=["Mon", "Wed"],
-    )  # fmt: skip
+        label="Weekdays",
+        choices=[(day, day) for day in ("Mon", "Tue", "Wed", "Thu", "Fri")],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        initial=["Mon", "Wed"],
+    )
     start = forms.DateField(label="Start", widget=forms.DateInput(attrs={"type": "date"}), required=False)
     fresh = forms.BooleanField(
         label="Keep the audience fresh", help_text="Whoever newly matches when the time comes is added.", required=False
@@ -55,23 +66,30 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     wrong.add_error(None, "Two things must be mended before this can be saved.")
     wrong.add_error("start", "The date is in the past. Choose today or later.")
     rows = Paginator(range(1284), 50).page(2)
-    return page(request, "styleguide.html", **_frame(request), form=Example(), wrong=wrong, rows=rows, people=PEOPLE,
-                states=sorted(states.STATES), steps=_steps(), blockers=BLOCKERS, mail=MAIL, sender="Northside Chiropractic <hello@northside.example>", theme=request.GET.get("theme"))  # fmt: skip
+    return page(
+        request,
+        "styleguide.html",
+        **_frame(request.path),
+        theme=request.GET.get("theme"),
+        form=Example(),
+        wrong=wrong,
+        rows=Paginator(range(1284), 50).page(2),
+        people=PEOPLE,
+        states=sorted(states.STATES),
+        steps=STEPS,
+        blockers=BLOCKERS,
+        mail=MAIL,
+        sender="Northside Chiropractic <hello@northside.example>",
+    )
 
 
-def _frame(request: HttpRequest) -> dict[str, Any]:
+def _frame(here: str) -> dict[str, Any]:
     """A made-up practice, so that the page shows the whole frame without signing in."""
-    here = request.path
-    menu = [
-        replace(item, url=here + f"#{item.label}", key=item.label.lower(), count=3 if item.label == "Inbox" else None,
-                current=bool(item.children), children=tuple(replace(child, url=here, current=n == 0) for n, child in enumerate(item.children)))
-        for item in navigation.MENU
-    ]  # fmt: skip
-    names = ["Northside Chiropractic", "Southside Spine and Wellness"]
+    menu = [_offered(item, here) for item in navigation.MENU]
     return {
         "membership": SimpleNamespace(role="Manager"),
-        "practice": SimpleNamespace(name=names[0], pk=1),
-        "practices": [{"name": name, "url": here, "current": name == names[0]} for name in names],
+        "practice": SimpleNamespace(name=PRACTICES[0]),
+        "practices": [{"name": name, "url": here, "current": name == PRACTICES[0]} for name in PRACTICES],
         "navigation": menu,
         "phone_navigation": navigation.first_on_phones(menu),
         "home_url": here,
@@ -79,11 +97,7 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _steps() -> list[dict[str, Any]]:
-    return [
-        {"label": "Name", "url": "#", "done": True},
-        {"label": "Audience", "url": "#", "problem": "The filters changed after loading"},
-        {"label": "Message and schedule", "url": "#", "current": True},
-        {"label": "Goal", "url": "#"},
-        {"label": "Review", "url": "#"},
-    ]
+def _offered(item: navigation.Item, here: str) -> navigation.Item:
+    children = tuple(replace(child, url=here, current=n == 0) for n, child in enumerate(item.children))
+    waiting = 3 if item.label == "Inbox" else None
+    return replace(item, url=here, key=item.label.lower(), count=waiting, current=bool(children), children=children)

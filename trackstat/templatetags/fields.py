@@ -4,7 +4,6 @@ from typing import Any
 
 from django import template
 from django.forms import BaseForm, BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
-from django.template import Context
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -16,7 +15,7 @@ register = template.Library()
 
 @register.simple_tag
 def field(bound: BoundField, look: str = "", label: str = "", hide_label: bool = False, **given: Any) -> SafeString:
-    """One field of a Django form. look="chips": choices to press instead of a list. More attributes go to the control."""
+    """One field of a Django form. look="chips": choices to press. More attributes go to the control."""
     if bound.is_hidden:
         return bound.as_hidden()
     widget = bound.field.widget
@@ -43,7 +42,7 @@ def fields(form: BaseForm) -> SafeString:
 
 @register.simple_tag
 def counter(bound: BoundField | None = None, id: str = "", ending: str = "", toll_free: bool = False) -> SafeString:
-    """ "132 characters · 1 segment · 1 credit each" for a text being typed. `ending` is what the first text also carries."""
+    """132 characters · 1 segment · 1 credit each, while one types. `ending`: what the first text also carries."""
     return format_html(
         '<output class="counter" data-counter="{}"{}></output>',
         id or (bound.id_for_label if bound else ""),
