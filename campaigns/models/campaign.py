@@ -1,3 +1,4 @@
+import datetime as dt
 from typing import ClassVar
 
 from django.db import models
@@ -7,6 +8,9 @@ from audience.models import Category, Channel
 from trackstat.clock import Now
 from trackstat.tenancy.fields import PracticeForeignKey
 from trackstat.tenancy.models import PracticeModel
+
+REQUIREMENTS = ("address", "cell", "email")
+REQUIRED_BY = {Channel.TEXT: "cell", Channel.EMAIL: "email"}
 
 
 class Campaign(PracticeModel):
@@ -34,6 +38,9 @@ class Campaign(PracticeModel):
         "sent": set(),
     }
 
+    # States in which the engine works for a campaign.
+    LIVE: ClassVar[set[str]] = {"enabled", "sending"}
+
     kind = models.CharField(max_length=5, choices=Kind)
     name = models.CharField(max_length=120)
     category = models.CharField(max_length=12, choices=Category, default=Category.ANNOUNCEMENT)
@@ -54,6 +61,8 @@ class Campaign(PracticeModel):
     trigger = models.CharField(max_length=40, blank=True)
     trigger_value = models.JSONField(default=dict)
     watermark_at = models.DateTimeField(null=True)
+    # When the trigger is worth asking again: the tick wakes a practice only for what is near.
+    next_check_at = models.DateTimeField(null=True)
 
     # Raised by every saved edit; a form with an older number is a conflict, a due row with an older one is stale.
     version = models.PositiveIntegerField(default=1)
@@ -80,11 +89,22 @@ class Campaign(PracticeModel):
         return self.loaded_at is not None and self.loaded_definition != self.audience_as_saved()
 
     def audience_as_saved(self) -> dict:
-        return {"definition": self.definition, "require": self.require}
+        return {"definition": self.definition, "require": self.effective_require()}
+
+    def effective_require(self) -> list[str]:
+        """Fields each patient must have: as ticked by staff, else what the messages' channels need (A8)."""
+        if self.require is not None:
+            return sorted(self.require)
+        channels = {step.channel for step in self.steps.all()}
+        return sorted({REQUIRED_BY[channel] for channel in channels}) if channels else list(REQUIREMENTS)
 
     @property
     def may_be_edited(self) -> bool:
         return self.state == self.State.DRAFT and self.archived_at is None
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
 
 
 class Step(PracticeModel):
@@ -101,7 +121,7 @@ class Step(PracticeModel):
     # Null while nothing is written yet.
     content = PracticeForeignKey("messaging.Content", models.PROTECT, null=True, related_name="+")
     when = models.CharField(max_length=5, choices=When, default=When.NOW)
-    # The practice's local wall time, as staff chose it; turned into UTC when enabling.
+    # The practice's local wall time, as staff chose it, stored as if it were UTC; turned into UTC when enabling.
     at_local = models.DateTimeField(null=True)
     delay_minutes = models.PositiveIntegerField(default=0)
     # Drips: local time of day of the patient's practice.
@@ -113,6 +133,11 @@ class Step(PracticeModel):
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} {self.position}"
+
+    @property
+    def wall_time(self) -> dt.datetime | None:
+        """The chosen date and time on the practice's clock (naive)."""
+        return self.at_local.replace(tzinfo=None) if self.at_local else None
 
 
 class AudienceMember(PracticeModel):
