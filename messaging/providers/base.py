@@ -1,0 +1,112 @@
+"""What every provider does, in one contract; its errors are values, never exceptions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from messaging.models import Attempt, SendingIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is handed over: final words, and the attempt's key that comes back in callbacks."""
+
+    attempt_key: UUID
+    to: str
+    body: str
+    subject: str = ""
+    html: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # Seconds the provider may hold it back before it is no longer worth sending.
+    valid_seconds: int = 14_400
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    provider_id: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Surely not sent, and the same again would be refused again."""
+
+    code: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Surely not sent: no byte of the request left, or the provider said it was not processed."""
+
+    after_seconds: float = 0
+    code: str = ""
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """The provider may or may not have it. Never sent again blindly."""
+
+    detail: str
+    http_status: int | None = None
+
+
+type Result = Accepted | Refused | Later | Unclear
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing a webhook told us, ready to be stored as a ProviderEvent. The key makes a repeat a no-op."""
+
+    kind: str
+    event_key: str
+    payload: dict[str, Any]
+    attempt_key: UUID | None = None
+
+
+class ProviderUnusable(Exception):
+    """The identity cannot be used from this process, in words for staff."""
+
+
+class Provider(ABC):
+    """One sending identity at its provider. Use it as a context manager: connections are kept for the block.
+
+    `send` is called from several threads at once and touches no database.
+    """
+
+    # Carries a text's status back even when the answer to the hand-over was lost.
+    name: str
+
+    def __init__(self, identity: "SendingIdentity"):
+        self.identity = identity
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+    @abstractmethod
+    def send(self, outgoing: Outgoing) -> Result:
+        """Hand one message over, once, without any retry."""
+
+    @abstractmethod
+    def verify(self, request: "HttpRequest") -> bool:
+        """Whether this webhook request was signed by the provider for this identity, and is fresh where it can say so."""
+
+    @abstractmethod
+    def parse(self, request: "HttpRequest", attempt_key: UUID | None = None) -> list[Told]:
+        """The events in a verified webhook request; `attempt_key` is the one of its URL. Raises ValueError on nonsense."""
+
+    @abstractmethod
+    def find(self, attempt: "Attempt") -> str | None:
+        """The provider's id of what this attempt handed over, looked up in its list; None when it is not there."""
