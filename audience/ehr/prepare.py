@@ -4,13 +4,10 @@
 2. References by identifier or urn become ids.
 3. An encounter that belongs to an appointment of the export becomes that appointment's check-in.
 4. Places that something refers to get their names; postal codes get their time zones.
-5. Patients, each with all their appointments, are dealt into chunks.
 """
 
 from audience.ehr.staging import rows, run
 from audience.ehr.zones import zone_of
-
-CHUNK = 1000
 
 
 def prepare() -> dict[str, int]:
@@ -20,7 +17,8 @@ def prepare() -> dict[str, int]:
     _join_encounters()
     _name_places()
     _find_zones()
-    _deal()
+    for table in ("ehr_patient", "ehr_appointment", "ehr_used_place"):
+        run(f"ANALYZE {table}")
     return repeated
 
 
@@ -31,7 +29,7 @@ def _keep_newest(table: str, resource_type: str) -> dict[str, int]:
     # Between two that are equally new their contents decide, so that the order of the files does not.
     content = "md5((to_jsonb(t) - 'file' - 'line')::text)"
     run(f"""
-        CREATE TEMPORARY TABLE ehr_chunk AS
+        CREATE TEMPORARY TABLE ehr_copy AS
         SELECT t.ctid AS row, resource_type, file, line, external_id, same_content, same_age
         FROM (
             SELECT t.ctid, {resource_type} AS resource_type, t.file, t.line, t.external_id,
@@ -45,10 +43,10 @@ def _keep_newest(table: str, resource_type: str) -> dict[str, int]:
         INSERT INTO ehr_rejection
         SELECT file, line, resource_type, external_id,
                'The same id came twice with different contents and no date that tells which is newer'
-        FROM ehr_chunk WHERE same_age AND NOT same_content""")
-    repeated = rows("SELECT resource_type, count(*) FROM ehr_chunk WHERE NOT same_age OR same_content GROUP BY 1")
-    run(f"DELETE FROM {table} USING ehr_chunk WHERE {table}.ctid = ehr_chunk.row")
-    run("DROP TABLE ehr_chunk")
+        FROM ehr_copy WHERE same_age AND NOT same_content""")
+    repeated = rows("SELECT resource_type, count(*) FROM ehr_copy WHERE NOT same_age OR same_content GROUP BY 1")
+    run(f"DELETE FROM {table} USING ehr_copy WHERE {table}.ctid = ehr_copy.row")
+    run("DROP TABLE ehr_copy")
     return dict(repeated)
 
 
@@ -144,15 +142,3 @@ def _find_zones() -> None:
             dict(zip(("codes", "countries", "zones"), map(list, zip(*found, strict=True)), strict=True)),
         )
     run("ANALYZE ehr_zone")
-
-
-def _deal() -> None:
-    run(f"""
-        CREATE TEMPORARY TABLE ehr_chunk AS
-        SELECT key, (row_number() OVER (ORDER BY key) - 1) / {CHUNK} AS chunk
-        FROM (SELECT external_id AS key FROM ehr_patient
-              UNION SELECT patient_key FROM ehr_appointment WHERE patient_key <> '') keys""")
-    run("CREATE INDEX ON ehr_chunk (chunk)")
-    run("CREATE INDEX ON ehr_appointment (patient_key)")
-    for table in ("ehr_chunk", "ehr_used_place", "ehr_patient", "ehr_appointment"):
-        run(f"ANALYZE {table}")

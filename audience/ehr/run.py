@@ -14,6 +14,7 @@ from django.db import connection
 
 from audience import rollups
 from audience.ehr import apply_appointments, apply_patients, resolve
+from audience.ehr.compare import compare
 from audience.ehr.fhir.folder import Folder
 from audience.ehr.fhir.stage import Reading, is_read, stage
 from audience.ehr.prepare import prepare
@@ -25,6 +26,11 @@ from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import practice_scope
 
 DEFAULT_SOURCE = "fhir"
+# Rows from which on looking up one by one beats joining the whole table.
+_LARGE = 500_000
+_TABLES = ("audience_patient", "audience_appointment", "audience_contactpoint")
+# Rows written after which tables are vacuumed at once rather than when autovacuum comes to it.
+_WORTH_A_VACUUM = 1000
 # Resources between two reports of progress.
 _REPORT_EVERY = 500
 
@@ -80,8 +86,8 @@ class Counts:
     def add(self, resource_type: str, what: str, number: int = 1) -> None:
         self.by_type.setdefault(resource_type or "Unreadable", Counter())[what] += number
 
-    def add_applied(self, resource_type: str, applied: apply_patients.Applied) -> None:
-        for what, number in applied._asdict().items():
+    def add_each(self, resource_type: str, numbers: dict[str, int]) -> None:
+        for what, number in numbers.items():
             self.add(resource_type, what, number)
 
     def as_json(self) -> dict[str, dict[str, int]]:
@@ -97,21 +103,27 @@ def _import(
         for kind, number in prepare().items():
             counts.add(kind, "repeated", number)
         with practice_scope(practice):
+            _plan_for_sets()
             resolve.refuse_orphans(of)
             resolve.make_choices(of)
             resolve.join_encounters(of)
             resolve.store_rejections(of)
             _count_staged(counts)
+            for kind, number in compare(of).items():
+                counts.add(kind, "unchanged", number)
             _save(import_run, counts)
         chunks = rows("SELECT coalesce(max(chunk) + 1, 0) FROM ehr_chunk")[0][0]
         for chunk in range(chunks):
             report(Progress("Applying", chunk, chunks, 0))
             with practice_scope(practice):
+                _plan_for_sets()
                 _apply_chunk(of | {"chunk": chunk}, counts)
                 _save(import_run, counts)
         with practice_scope(practice):
+            _plan_for_sets()
             withdrawn = apply_appointments.withdraw(of)
             rollups.refresh_visits("touched")
+            run("DROP TABLE touched")
             for kind, number in withdrawn.items():
                 counts.add(kind, "changed", number)
                 counts.add(kind, "left_out", -number)
@@ -145,19 +157,27 @@ def _read(folder: Folder, reading: Reading, tables: Staging, counts: Counts, rep
 
 def _apply_chunk(of: dict[str, Any], counts: Counts) -> None:
     """Patients with their contact points, appointments and rollups: all of it or nothing."""
-    apply_patients.compare(of)
-    apply_appointments.compare(of)
+    apply_patients.take_chunk(of)
     apply_patients.make_contact_points(of)
-    apply_patients.lock_contact_points(of)
-    apply_patients.lock_patients(of)
+    apply_patients.lock(of)
     patients = apply_patients.apply_patients(of)
     appointments = apply_appointments.apply_appointments(of)
-    apply_appointments.check_in_known(of)
     rollups.refresh_visits("touched")
+    # Within a caller's transaction (a test's) they would otherwise still be there for the next chunk.
     run("DROP TABLE chunk_patient, chunk_appointment, chunk_check_in, touched")
-    counts.add_applied("Patient", patients)
-    for kind, applied in appointments.items():
-        counts.add_applied(kind, applied)
+    counts.add_each("Patient", patients)
+    for kind, numbers in appointments.items():
+        counts.add_each(kind, numbers)
+
+
+def _plan_for_sets() -> None:
+    """Until a table is large and its statistics are known, joining it as a whole is right.
+
+    The planner takes a fresh table for nearly empty and would look through all of it once for each staged row.
+    """
+    known = rows("SELECT max(reltuples) FROM pg_class WHERE relname = ANY(%(tables)s)", {"tables": list(_TABLES)})[0][0]
+    if known < _LARGE:
+        run("SET LOCAL enable_nestloop = off")
 
 
 def _count_staged(counts: Counts) -> None:
@@ -203,11 +223,7 @@ def _alone(practice: Practice, source: str) -> Iterator[None]:
 
 
 def _vacuum(import_run: ImportRun) -> None:
-    """After large changes, so that index-only scans stay; where the role may (MAINTAIN), else autovacuum does it."""
-    written = sum(c.get("new", 0) + c.get("changed", 0) for c in import_run.counts.values())
-    tables = ("audience_patient", "audience_appointment")
-    may = rows(
-        "SELECT bool_and(has_table_privilege(t, 'MAINTAIN')) FROM unnest(%(tables)s::text[]) t", {"tables": list(tables)}
-    )
-    if written >= 1000 and may[0][0] and not connection.in_atomic_block:
-        run(f"VACUUM (ANALYZE, SKIP_LOCKED) {', '.join(tables)}")
+    """After large changes, so that index-only scans stay and the planner knows the tables; not within a transaction."""
+    written = sum(counts.get("new", 0) + counts.get("changed", 0) for counts in import_run.counts.values())
+    if written >= _WORTH_A_VACUUM and not connection.in_atomic_block:
+        run(f"VACUUM (ANALYZE, SKIP_LOCKED) {', '.join(_TABLES)}")

@@ -20,7 +20,10 @@ TABLES: dict[type, str] = {
     StagedAlias: "ehr_alias",
     Rejection: "ehr_rejection",
 }
-_DERIVED = ("ehr_used_place", "ehr_zone", "ehr_chunk")
+_DERIVED = (
+    "ehr_copy", "ehr_used_place", "ehr_zone", "ehr_patient_change", "ehr_appointment_change", "ehr_check_in",
+    "ehr_chunk",
+)  # fmt: skip
 _COLUMN_TYPES = {
     str: "text NOT NULL",
     int: "bigint NOT NULL",
@@ -55,6 +58,7 @@ class Staging:
         for statement in (
             "CREATE INDEX ON ehr_patient (external_id)",
             "CREATE INDEX ON ehr_appointment (external_id)",
+            "CREATE INDEX ON ehr_appointment (patient_key)",
             "CREATE INDEX ON ehr_alias (kind, alias)",
             "CREATE INDEX ON ehr_place (kind, external_id)",
         ):
