@@ -35,7 +35,7 @@ class Explanation:
 _TABLE = {
     row[0]: Explanation(*row)
     for row in (
-        ("20003", "Texting is disconnected.", "An administrator must reconnect the texting account.", Effect.PAUSE_SENDER),
+        ("20003", "Texting is disconnected.", "An administrator must reconnect it.", Effect.PAUSE_SENDER),
         ("20429", "The carrier asked us to slow down.", "The message goes out a little later.", Effect.LATER),
         ("21211", "The phone number is mistyped.", "Correct it in the EHR.", Effect.INVALID),
         ("21212", "Our texting line is not set up.", "Contact support.", Effect.PAUSE_SENDER),
@@ -67,14 +67,14 @@ _TABLE = {
         ("30034", "The practice's registration with the carriers is missing.", "Contact support.", Effect.PAUSE_SENDER),
         ("30450", "The carrier blocked it for a while.", "Try again in half an hour.", Effect.NONE),
         ("connect", "The provider could not be reached.", "The message goes out later.", Effect.LATER),
-        ("mail_unauthorized", "The mail service refused our key.", "An administrator must reconnect it.", Effect.PAUSE_SENDER),
+        ("mail_unauthorized", "The mail service refused our key.", "Contact support.", Effect.PAUSE_SENDER),
         ("mail_domain", "The mail service does not know our domain.", "Contact support.", Effect.PAUSE_SENDER),
         ("mail_address", "The email address is mistyped.", "Correct it in the EHR.", Effect.INVALID),
-        ("mail_refused", "The mail service refused the email.", "Contact support with the time of the email.", Effect.NONE),
+        ("mail_refused", "The mail service refused the email.", "Contact support.", Effect.NONE),
         ("hard_bounce", "The mailbox does not exist.", "Ask for a new email address.", Effect.SUPPRESS),
         ("soft_bounce", "The mailbox did not take the email.", "Try again later.", Effect.NONE),
         ("complained", "The patient marked the email as spam.", "They get no more emails.", Effect.SUPPRESS),
-        ("suppressed", "The mail service blocks this address after earlier bounces.", "Ask for a new one.", Effect.SUPPRESS),
+        ("suppressed", "The mail service blocks this address after bounces.", "Ask for a new one.", Effect.SUPPRESS),
     )
 }  # fmt: skip
 

@@ -26,8 +26,8 @@ _ATTEMPT_OF = {"accepted": Accepted, "refused": Refused, "later": Later, "unknow
 
 _FINISH_ATTEMPTS = """
 WITH told AS MATERIALIZED (
-    SELECT * FROM unnest(%(keys)s::uuid[], %(outcomes)s::text[], %(provider_ids)s::text[], %(codes)s::text[], %(https)s::int[])
-        AS told (key, outcome, provider_id, code, http_status)
+    SELECT * FROM unnest(%(keys)s::uuid[], %(outcomes)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
+        %(https)s::int[]) AS told (key, outcome, provider_id, code, http_status)
 ), locked AS MATERIALIZED (
     SELECT id, key FROM messaging_attempt
      WHERE practice_id = %(practice)s AND key = ANY(%(keys)s::uuid[]) AND outcome IN ('', 'unknown', 'absent')
@@ -59,7 +59,7 @@ UPDATE messaging_message m
        sent_at = CASE told.state WHEN 'sent' THEN trackstat.now() ELSE m.sent_at END,
        done_at = CASE told.state WHEN 'failed' THEN trackstat.now() ELSE m.done_at END,
        next_at = CASE told.state WHEN 'pending' THEN trackstat.now() + make_interval(secs =>
-           least(told.wait * (CASE told.code WHEN 'connect' THEN power(2, least(m.tries - 1, 6)) ELSE 1 END), %(longest)s))
+           least(told.wait * CASE told.code WHEN 'connect' THEN power(2, least(m.tries - 1, 6)) ELSE 1 END, %(longest)s))
            ELSE m.next_at END
   FROM told, locked
  WHERE m.practice_id = %(practice)s AND m.id = locked.id AND told.key = locked.key

@@ -80,7 +80,7 @@ class Provider(ABC):
     `send` is called from several threads at once and touches no database.
     """
 
-    # Carries a text's status back even when the answer to the hand-over was lost.
+    # SendingIdentity.Provider value, also kept on attempts.
     name: str
 
     def __init__(self, identity: "SendingIdentity"):
@@ -92,7 +92,7 @@ class Provider(ABC):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (a provider without connections has nothing to let go of)
         """Let go of connections."""
 
     @abstractmethod
@@ -101,11 +101,11 @@ class Provider(ABC):
 
     @abstractmethod
     def verify(self, request: "HttpRequest") -> bool:
-        """Whether this webhook request was signed by the provider for this identity, and is fresh where it can say so."""
+        """Whether the provider signed this webhook request for this identity, and lately where it says when."""
 
     @abstractmethod
     def parse(self, request: "HttpRequest", attempt_key: UUID | None = None) -> list[Told]:
-        """The events in a verified webhook request; `attempt_key` is the one of its URL. Raises ValueError on nonsense."""
+        """The events in a verified request; `attempt_key` is the one of its URL. Raises ValueError on nonsense."""
 
     @abstractmethod
     def find(self, attempt: "Attempt") -> str | None:
