@@ -20,6 +20,8 @@ def pytest_configure(config):
     if missing:
         pytest.exit(f"{', '.join(missing)} not set: run the tests with bin/test, which starts the services.", 2)
 
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # The real ones are slow on purpose.
+
 
 def _become(alias):
     """From now on `default` connects as the role of `alias`."""

@@ -1,6 +1,11 @@
+import sys
+
 from django.contrib.auth.decorators import login_required
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template import loader
+from psycopg_pool import PoolTimeout
 
 from trackstat.tenancy.models import Membership
 from trackstat.tenancy.permissions import needs
@@ -22,3 +27,13 @@ def practice_home(request: HttpRequest) -> HttpResponse:
     """Those who run campaigns start there, the front desk starts with patients."""
     page = "campaigns:blasts" if request.membership.can("campaigns.view_campaign") else "audience:patients"
     return redirect(request.practice.url(page))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The 500 page; 503 with a word of patience when it is only the database that is away."""
+    away = isinstance(sys.exception(), OperationalError | InterfaceError | PoolTimeout)
+    template = loader.get_template("503.html" if away else "500.html")
+    response = HttpResponse(template.render(), status=503 if away else 500)
+    if away:
+        response["Retry-After"] = "10"
+    return response

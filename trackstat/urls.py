@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import include, path
 
 from trackstat import home
+from trackstat.tenancy.admin import site
 
 practice_patterns = [
     path("", home.practice_home, name="practice_home"),
@@ -11,6 +12,7 @@ practice_patterns = [
     path("messages/", include("messaging.urls")),
     path("campaigns/", include("campaigns.urls")),
     path("reports/", include("reports.urls")),
+    path("admin/", site.urls),
 ]
 
 urlpatterns = [
@@ -28,3 +30,5 @@ if settings.DEBUG or settings.SANDBOX:
         pass
     else:
         urlpatterns.insert(0, path("styleguide/", styleguide, name="styleguide"))
+
+handler500 = "trackstat.home.server_error"

@@ -1,6 +1,16 @@
 from typing import Any
 
+from django import forms
 from django.db import models
+
+
+class PracticeChoiceField(forms.ModelChoiceField):
+    """Offers the rows of the practice in scope when the form is made; the class itself is made outside of any."""
+
+    def __deepcopy__(self, memo):
+        field = super().__deepcopy__(memo)
+        field.queryset = self.queryset.model.objects.all()
+        return field
 
 
 class PracticeForeignKey(models.ForeignKey):
@@ -19,3 +29,8 @@ class PracticeForeignKey(models.ForeignKey):
         name, path, args, kwargs = super().deconstruct()
         del kwargs["db_constraint"], kwargs["db_index"]
         return name, path, args, kwargs
+
+    def formfield(self, *, using=None, **kwargs):
+        queryset = self.remote_field.model._base_manager.using(using)
+        defaults = {"form_class": PracticeChoiceField, "queryset": queryset, "blank": self.blank}
+        return models.Field.formfield(self, **defaults | kwargs)

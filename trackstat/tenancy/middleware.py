@@ -3,7 +3,7 @@
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import Http404, HttpRequest
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve, set_script_prefix, set_urlconf
 
 from trackstat.tenancy import audit
 from trackstat.tenancy.models import Membership, Practice
@@ -14,6 +14,7 @@ class PracticeMiddleware:
     """Sets request.practice and request.membership for URLs below `/<practice_slug>/`.
 
     Anonymous: to the sign-in page. No member, unknown or switched off: 404, the same answer for all three.
+    A superuser without a membership gets into that practice's Django admin only, and it is recorded.
     Whatever ends in a status ≥ 500 or in an exception is rolled back, also when Django has turned it into a page.
     """
 
@@ -22,40 +23,59 @@ class PracticeMiddleware:
 
     def __call__(self, request: HttpRequest):
         audit.ip_address.set(request.META.get("REMOTE_ADDR"))
-        slug = _practice_slug(request.path_info)
-        if slug is None:
+        match = _resolve(request.path_info)
+        if match is None or "practice_slug" not in match.kwargs:
             return self.get_response(request)
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        practice = Practice.objects.filter(slug=slug).first()
+        practice = Practice.objects.filter(slug=match.kwargs["practice_slug"]).first()
         with practice_scope(practice, request.user):
-            membership = (
-                Membership.own.select_related("role")
-                .filter(practice=practice, user=request.user, is_active=True)
-                .first()
-                if practice
-                else None
-            )
-            request.practice, request.membership = practice, membership
-            response = self.get_response(request)
+            request.practice, request.membership = practice, _membership(practice, request.user)
+            request.may_enter = request.membership is not None
+            response = self._admin(request) if "admin" in match.namespaces else self.get_response(request)
             if response.status_code >= 500 or getattr(request, "failed", False):
                 transaction.set_rollback(True)
-        if membership is not None:
+        if request.may_enter:
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+    def _admin(self, request):
+        """Let Django admin, which knows no practice in URLs, take `/<practice_slug>` for where it is mounted."""
+        if request.practice is not None and not request.may_enter and request.user.is_superuser:
+            request.may_enter = True
+            if request.method == "GET" and not request.path_info.partition("/admin/")[2]:
+                audit.record("practice.entered")
+        if not request.may_enter:
+            return self.get_response(request)
+        request.prefix = get_script_prefix()
+        set_script_prefix(f"{request.prefix}{request.practice.slug}/")
+        request.path_info = request.path_info.removeprefix(f"/{request.practice.slug}")
+        request.urlconf = "trackstat.tenancy.admin_urls"
+        try:
+            return self.get_response(request)
+        finally:
+            set_script_prefix(request.prefix)
+
     def process_view(self, request, view, args, kwargs):
-        if "practice_slug" in kwargs:
-            if request.membership is None:
-                raise Http404
-            kwargs.pop("practice_slug")
+        if kwargs.pop("practice_slug", None) and not request.may_enter:
+            raise Http404
 
     def process_exception(self, request, exception):
         request.failed = True
+        if getattr(request, "urlconf", None):
+            # The error page belongs to the product, not to Django admin.
+            set_urlconf(None)
+            set_script_prefix(request.prefix)
 
 
-def _practice_slug(path: str) -> str | None:
+def _resolve(path: str) -> ResolverMatch | None:
     try:
-        return resolve(path).kwargs.get("practice_slug")
+        return resolve(path)
     except Resolver404:
         return None
+
+
+def _membership(practice: Practice | None, user) -> Membership | None:
+    if practice is None:
+        return None
+    return Membership.objects.select_related("role").filter(user=user, is_active=True).first()

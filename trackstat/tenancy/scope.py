@@ -57,6 +57,7 @@ def practice_scope(practice: "Practice | int | None", user: "User | int | None" 
     """
     before = _scope.get()
     scope = Scope(_id(practice), _id(user))
+    nested = connection.in_atomic_block
     with transaction.atomic():
         if before.across:
             _set_role("NONE")
@@ -66,10 +67,11 @@ def practice_scope(practice: "Practice | int | None", user: "User | int | None" 
             yield
         finally:
             _scope.reset(token)
-        # Releasing a savepoint keeps SET LOCAL values; a rollback takes them back by itself.
-        _tell(before)
-        if before.across:
-            _set_role("trackstat_across")
+        # Releasing a savepoint keeps SET LOCAL values; a rollback and the transaction's end take them back themselves.
+        if nested and not connection.needs_rollback:
+            _tell(before)
+            if before.across:
+                _set_role("trackstat_across")
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def across_practices(reason: str) -> Iterator[None]:
             yield
         finally:
             _scope.reset(token)
-        if not before.across:
+        if not before.across and not connection.needs_rollback:
             _set_role("NONE")
 
 
