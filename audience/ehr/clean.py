@@ -37,7 +37,14 @@ def text(value: str | None, what: str, limit: int = 200) -> str:
 
 def printable(value: str, limit: int | None = None) -> str:
     """`value` without control characters and doubled spaces, cut at `limit`."""
-    cleaned = value if value.isascii() and value.isprintable() else _CONTROL.sub(" ", value)
+    if not value:
+        return ""
+    if value.isascii() and value.isprintable():
+        if "  " not in value and value[0] != " " and value[-1] != " ":
+            return value[:limit]
+        cleaned = value
+    else:
+        cleaned = _CONTROL.sub(" ", value)
     return " ".join(cleaned.split())[:limit]
 
 

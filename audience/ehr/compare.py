@@ -67,7 +67,7 @@ def _compare_patients(of: dict[str, Any]) -> None:
             FROM (
                 SELECT s.external_id, {pairs}
                 FROM ehr_patient s
-                LEFT JOIN ehr_zone zone ON zone.postal_code = s.postal_code AND zone.country = s.country
+                LEFT JOIN ehr_zone zone ON zone.postal_code = s.postal_code AND s.country IN ('', 'US')
                 LEFT JOIN ehr_used_place u ON u.key = s.provider_key AND u.is_provider
                 LEFT JOIN audience_provider provider
                        ON provider.practice_id = %(practice)s AND provider.external_id = u.external_id
@@ -121,6 +121,8 @@ def _find_check_ins(of: dict[str, Any]) -> None:
            FROM ehr_appointment s
            JOIN audience_appointment a
              ON a.practice_id = %(practice)s AND a.source = %(source)s AND a.external_id = s.appointment_key
+           JOIN audience_patient p
+             ON p.practice_id = %(practice)s AND p.id = a.patient_id AND p.external_id = s.patient_key
            WHERE s.appointment_key <> '' AND s.checked_in_at IS NOT NULL
              AND a.status <> 'cancelled' AND (a.checked_in_at IS NULL OR a.status <> 'checked_in')
              AND NOT EXISTS (SELECT FROM ehr_appointment o WHERE o.external_id = s.appointment_key)

@@ -7,7 +7,7 @@
 """
 
 from audience.ehr.staging import rows, run
-from audience.ehr.zones import zone_of
+from audience.ehr.zones import zones_of
 
 
 def prepare() -> dict[str, int]:
@@ -72,9 +72,10 @@ def _join_encounters() -> None:
         UPDATE ehr_appointment a
         SET checked_in_at = e.checked_in_at,
             status = CASE WHEN a.status IN ('scheduled', 'missed') THEN 'checked_in' ELSE a.status END
-        FROM (SELECT appointment_key, min(checked_in_at) AS checked_in_at FROM ehr_appointment
-              WHERE appointment_key <> '' AND checked_in_at IS NOT NULL GROUP BY 1) e
-        WHERE a.external_id = e.appointment_key AND a.status NOT IN ('cancelled', '')""")
+        FROM (SELECT appointment_key, patient_key, min(checked_in_at) AS checked_in_at FROM ehr_appointment
+              WHERE appointment_key <> '' AND checked_in_at IS NOT NULL GROUP BY 1, 2) e
+        WHERE a.external_id = e.appointment_key AND a.patient_key = e.patient_key
+          AND a.status NOT IN ('cancelled', '')""")
 
 
 def _name_places() -> None:
@@ -133,12 +134,11 @@ def _name_places() -> None:
 
 
 def _find_zones() -> None:
-    run("CREATE TEMPORARY TABLE ehr_zone (postal_code text NOT NULL, country text NOT NULL, zone text NOT NULL)")
-    codes = rows("SELECT DISTINCT postal_code, country FROM ehr_patient WHERE postal_code <> ''")
-    found = [(code, country, zone) for code, country in codes if (zone := zone_of(code, country))]
-    if found:
-        run(
-            "INSERT INTO ehr_zone SELECT * FROM unnest(%(codes)s::text[], %(countries)s::text[], %(zones)s::text[])",
-            dict(zip(("codes", "countries", "zones"), map(list, zip(*found, strict=True)), strict=True)),
-        )
+    run("CREATE TEMPORARY TABLE ehr_zone (postal_code text NOT NULL, zone text NOT NULL)")
+    codes = rows("SELECT DISTINCT postal_code FROM ehr_patient WHERE postal_code <> '' AND country IN ('', 'US')")
+    zones = zones_of(code for (code,) in codes)
+    run(
+        "INSERT INTO ehr_zone SELECT * FROM unnest(%(codes)s::text[], %(zones)s::text[])",
+        {"codes": list(zones), "zones": list(zones.values())},
+    )
     run("ANALYZE ehr_zone")

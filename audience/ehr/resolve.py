@@ -76,8 +76,11 @@ def join_encounters(of: dict[str, Any]) -> None:
         """UPDATE ehr_appointment e SET status = ''
            WHERE appointment_key <> '' AND status <> '' AND (
                EXISTS (SELECT FROM ehr_appointment s
-                       WHERE s.external_id = e.appointment_key AND s.status NOT IN ('', 'cancelled'))
+                       WHERE s.external_id = e.appointment_key AND s.patient_key = e.patient_key
+                         AND s.status NOT IN ('', 'cancelled'))
                OR (EXISTS (SELECT FROM audience_appointment a
+                           JOIN audience_patient p ON p.practice_id = %(practice)s AND p.id = a.patient_id
+                                AND p.external_id = e.patient_key
                            WHERE a.practice_id = %(practice)s AND a.source = %(source)s
                              AND a.external_id = e.appointment_key AND a.status <> 'cancelled')
                    AND NOT EXISTS (SELECT FROM ehr_appointment s WHERE s.external_id = e.appointment_key)))""",

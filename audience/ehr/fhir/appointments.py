@@ -25,7 +25,7 @@ def appointment(found: Appointment, origin: Origin, zone: ZoneInfo, external_id:
     ends_at = clean.moment(found.end, "end", zone)
     if ends_at is None and starts_at and found.minutes_duration:
         ends_at = starts_at + timedelta(minutes=min(max(found.minutes_duration, 0), 24 * 60))
-    actors = [participant.actor for participant in _by_importance(found.participant)]
+    actors = _targets(participant.actor for participant in _by_importance(found.participant))
     return StagedAppointment(
         *origin,
         _changed_at(found.meta, zone),
@@ -50,21 +50,21 @@ def encounter(found: Encounter, origin: Origin, zone: ZoneInfo, external_id: str
     if status and starts_at is None:
         raise Rejected("The encounter has no start time")
     ends_at = clean.moment(found.period.end if found.period else None, "period.end", zone)
-    people = [participant.individual for participant in _by_importance(found.participant)]
-    places = [place.location for place in found.location or ()]
+    people = _targets(participant.individual for participant in _by_importance(found.participant))
+    places = _targets([*(place.location for place in found.location or ()), found.service_provider])
     return StagedAppointment(
         *origin,
         _changed_at(found.meta, zone),
         "Encounter",
         f"Encounter/{external_id}",
-        _patient([found.subject], status),
+        _patient(_targets([found.subject]), status),
         status,
         starts_at,
         _plausible_end(starts_at, ends_at),
         starts_at if status else None,
         names.concept(*(found.type or ()), found.service_type, *(found.reason_code or ())),
         *_first(people, _PROVIDERS, found.contained),
-        *_first([*places, found.service_provider], ("Location", "Organization"), found.contained),
+        *_first(places, ("Location", "Organization"), found.contained),
         next((f"Appointment/{key}" for _, key in map(references.target, found.appointment or ()) if key), ""),
     )
 
@@ -82,16 +82,27 @@ def _changed_at(meta: Meta | None, zone: ZoneInfo) -> datetime | None:
 
 
 def _by_importance(participants: list[Participant | None] | None) -> Iterable[Participant]:
+    present = [one for one in participants or () if one]
+    if not any(one.type for one in present):
+        return present
+
     def rank(participant: Participant) -> int:
         codes = (code.code for kind in participant.type or () for code in kind.coding or ())
         return min((_ATTENDING.get(code or "", 1) for code in codes), default=1)
 
-    return sorted((one for one in participants or () if one), key=rank)
+    return sorted(present, key=rank)
 
 
-def _patient(actors: list[Reference | None], status: str) -> str:
-    for actor in actors:
-        kind, key = references.target(actor)
+type Target = tuple[str, str, Reference]
+
+
+def _targets(found: Iterable[Reference | None]) -> list[Target]:
+    """Kind, key and the reference itself, of those that are there."""
+    return [(*references.target(one), one) for one in found if one is not None]
+
+
+def _patient(actors: list[Target], status: str) -> str:
+    for kind, key, _ in actors:
         if key and (kind == "Patient" or (not kind and key.startswith(("urn:", "?")) and len(actors) == 1)):
             return key
     if status == NO_APPOINTMENT:
@@ -99,12 +110,9 @@ def _patient(actors: list[Reference | None], status: str) -> str:
     raise Rejected("It names no patient")
 
 
-def _first(
-    actors: list[Reference | None], kinds: tuple[str, ...], contained: list[Contained] | None
-) -> tuple[str, str]:
+def _first(actors: list[Target], kinds: tuple[str, ...], contained: list[Contained] | None) -> tuple[str, str]:
     """Key and name of the first of these kinds; the key carries its kind, because ids repeat between kinds."""
-    for actor in actors:
-        kind, key = references.target(actor)
+    for kind, key, actor in actors:
         if kind in kinds and (key or actor.display):
             name = names.display(actor, contained)
             return ("" if key.startswith("#") else f"{kind}/{key}" if key else ""), name
