@@ -4,13 +4,11 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from audience.filters import fields_for
 from audience.models import Category, Channel
 from trackstat.clock import Now
 from trackstat.tenancy.fields import PracticeForeignKey
 from trackstat.tenancy.models import PracticeModel
-
-REQUIREMENTS = ("address", "cell", "email")
-REQUIRED_BY = {Channel.TEXT: "cell", Channel.EMAIL: "email"}
 
 
 class Campaign(PracticeModel):
@@ -95,8 +93,7 @@ class Campaign(PracticeModel):
         """Fields each patient must have: as ticked by staff, else what the messages' channels need (A8)."""
         if self.require is not None:
             return sorted(self.require)
-        channels = {step.channel for step in self.steps.all()}
-        return sorted({REQUIRED_BY[channel] for channel in channels}) if channels else list(REQUIREMENTS)
+        return sorted(fields_for({step.channel for step in self.steps.all()}))
 
     @property
     def may_be_edited(self) -> bool:

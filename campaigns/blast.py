@@ -1,0 +1,126 @@
+"""The audience of a blast: loaded for review, corrected by hand, enrolled once at launch."""
+
+import datetime as dt
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from audience.models import Patient
+from campaigns.drafts import NotEditable, why_not_editable
+from campaigns.models import AudienceMember, AudienceRemoval, Campaign, Enrollment, Step
+from campaigns.problems import Problem, problems
+from campaigns.recipients import audience_of, practice_in_scope
+from campaigns.schedule import WORTH_SENDING, to_utc
+from trackstat.clock import now
+from trackstat.tenancy import audit
+from trackstat.tenancy.models import User
+
+__all__ = ["Problem", "launch", "load", "missing_from", "problems", "remove", "undo_removal", "withdraw"]
+
+LAUNCH = "launch"
+
+
+@transaction.atomic
+def load(campaign: Campaign, by: User | None) -> int:
+    """Freeze who the filters describe now, without those removed by hand, for review and sending; how many."""
+    _lock_draft(campaign)
+    AudienceMember.objects.filter(campaign=campaign).delete()
+    count = _insert_members(campaign, audience_of(campaign).queryset())
+    _mark_loaded(campaign, loaded_at=now(), loaded_count=count, loaded_definition=campaign.audience_as_saved())
+    audit.record("campaign.loaded", campaign, user_id=_id(by), patients=count)
+    return count
+
+
+@transaction.atomic
+def remove(campaign: Campaign, patient: Patient, by: User | None) -> int:
+    """Take a patient out by hand, for good until undone; how many are left in the loaded audience."""
+    _lock_draft(campaign)
+    AudienceRemoval.objects.get_or_create(campaign=campaign, patient=patient, defaults={"removed_by": by})
+    campaign.members.filter(patient=patient).delete()
+    audit.record("campaign.removed_patient", campaign, user_id=_id(by), patient=patient.pk)
+    return _recount(campaign)
+
+
+@transaction.atomic
+def undo_removal(campaign: Campaign, patient: Patient, by: User | None) -> int:
+    """Let a removed patient back in, if the loaded filters describe them; how many are in the audience now."""
+    _lock_draft(campaign)
+    campaign.removals.filter(patient=patient).delete()
+    audit.record("campaign.undid_removal", campaign, user_id=_id(by), patient=patient.pk)
+    if campaign.loaded_at is not None and not campaign.is_stale:
+        _insert_members(campaign, audience_of(campaign).queryset().filter(pk=patient.pk))
+    return _recount(campaign)
+
+
+def missing_from(campaign: Campaign) -> tuple[int, int]:
+    """How many patients loading again would add to the loaded audience, and how many it would take out."""
+    matching = audience_of(campaign).queryset().order_by().values("pk")
+    loaded = campaign.members.order_by().values("patient_id")
+    added, left = matching.difference(loaded), loaded.difference(matching)
+    return added.count(), left.count()
+
+
+def launch(campaign: Campaign) -> int:
+    """Enrol the loaded audience, in the transaction that switches the campaign on; how many were enrolled now.
+
+    Launching twice enrols nobody twice: the unique key of Enrollment stands behind it.
+    """
+    first = campaign.steps.get(position=1)
+    due_at = first_due(first)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO campaigns_enrollment (practice_id, campaign_id, patient_id, occurrence, state, reason,
+                   next_position, due_at, not_after, enrolled_at)
+               SELECT practice_id, campaign_id, patient_id, %s, 'active', '', 1, %s, %s, trackstat.now()
+               FROM campaigns_audiencemember WHERE practice_id = %s AND campaign_id = %s
+               ON CONFLICT DO NOTHING""",
+            [LAUNCH, due_at, due_at + WORTH_SENDING, campaign.practice_id, campaign.pk],
+        )
+        return cursor.rowcount
+
+
+def first_due(step: Step) -> dt.datetime:
+    """When (UTC) the first message goes out if the campaign is switched on now."""
+    if step.when == Step.When.AT and step.wall_time is not None:
+        return to_utc(step.wall_time, practice_in_scope().tz)
+    return now()
+
+
+def withdraw(campaign: Campaign) -> int:
+    """Forget a launch that has sent nothing yet, so that the next one starts afresh."""
+    return Enrollment.objects.filter(campaign=campaign, occurrence=LAUNCH).delete()[0]
+
+
+def _insert_members(campaign: Campaign, patients: QuerySet) -> int:
+    sql, values = patients.order_by().values("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO campaigns_audiencemember (practice_id, campaign_id, patient_id)
+                SELECT %s, %s, matching.id FROM ({sql}) AS matching (id) ON CONFLICT DO NOTHING""",
+            [campaign.practice_id, campaign.pk, *values],
+        )
+        return cursor.rowcount
+
+
+def _lock_draft(campaign: Campaign) -> None:
+    Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    campaign.refresh_from_db()
+    if not campaign.may_be_edited:
+        raise NotEditable(why_not_editable(campaign))
+
+
+def _recount(campaign: Campaign) -> int:
+    count = campaign.members.count()
+    if campaign.loaded_at is not None:
+        _mark_loaded(campaign, loaded_count=count)
+    return count
+
+
+def _mark_loaded(campaign: Campaign, **changes) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(**changes)
+    for field, value in changes.items():
+        setattr(campaign, field, value)
+
+
+def _id(by: User | None) -> int | None:
+    return by.pk if by is not None else None

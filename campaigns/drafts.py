@@ -1,0 +1,226 @@
+"""Editing a campaign while it is switched off. Every save names the version it was made from (docs/decisions.md).
+
+Each function is one guarded UPDATE of the campaign first, which also takes its row lock, so that an edit and
+switching on never overlap.
+"""
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from audience.filters import validate
+from audience.filters.requirements import requirements
+from audience.models import Category, Channel
+from campaigns.models import Campaign, Step
+from campaigns.triggers import trigger_for
+from messaging.compose import problems as problems_of_words
+from messaging.models import Content, Message
+from trackstat.clock import Now
+from trackstat.tenancy import audit
+from trackstat.tenancy.models import User
+
+
+class NotEditable(Exception):
+    """The campaign is switched on, sent, stopped or archived; the text says so in words for staff."""
+
+
+class Conflict(Exception):
+    """Somebody else saved meanwhile. `yours` and `theirs` hold the same keys; nothing was overwritten."""
+
+    def __init__(self, campaign: Campaign, yours: dict[str, Any], theirs: dict[str, Any]):
+        super().__init__("Somebody else has changed this campaign meanwhile. Compare both versions and save again.")
+        self.campaign, self.yours, self.theirs = campaign, yours, theirs
+
+
+class BadWords(Exception):
+    """The message cannot be saved like this; `problems` are sentences for staff."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+def create(kind: str, name: str, by: User | None, category: str = Category.ANNOUNCEMENT, trigger: str = "") -> Campaign:
+    """A new draft; a drip names its trigger."""
+    if kind == Campaign.Kind.DRIP:
+        trigger_for(trigger)
+    with transaction.atomic():
+        campaign = Campaign.objects.create(
+            kind=kind, name=_clean_name(name), created_by=by, category=Category(category), trigger=trigger
+        )
+        campaign.refresh_from_db()
+        audit.record("campaign.created", campaign, user_id=_id(by))
+    return campaign
+
+
+def rename(campaign: Campaign, name: str, version: int, by: User | None) -> Campaign:
+    return _save(campaign, version, by, name=_clean_name(name))
+
+
+def save_category(campaign: Campaign, category: str, version: int, by: User | None) -> Campaign:
+    return _save(campaign, version, by, category=Category(category).value)
+
+
+def save_definition(
+    campaign: Campaign, definition: dict, require: list[str] | None, version: int, by: User | None
+) -> Campaign:
+    """Keep the filters and the ticked boxes (None: as the messages' channels need). Raises BadDefinition.
+
+    No filter at all may be saved, but not switched on."""
+    validate(definition, may_be_blank=True)
+    if require is not None:
+        requirements(require, campaign.category)
+        require = sorted(set(require))
+    return _save(campaign, version, by, definition=definition, require=require)
+
+
+def save_trigger(campaign: Campaign, trigger: str, value: dict, version: int, by: User | None) -> Campaign:
+    """What a drip waits for. Raises BadTrigger with a sentence."""
+    return _save(campaign, version, by, trigger=trigger, trigger_value=trigger_for(trigger).clean(value))
+
+
+@transaction.atomic
+def save_step(
+    campaign: Campaign,
+    channel: str,
+    subject: str,
+    body: str,
+    when: str,
+    at_local: dt.datetime | None,
+    delay_minutes: int,
+    version: int,
+    by: User | None,
+    *,
+    position: int | None = None,
+    time_of_day: dt.time | None = None,
+) -> Step:
+    """Write one message and when it goes out; `position` None adds one at the end.
+
+    `at_local` is naive: the practice's wall clock. Nothing written yet is kept as a step without words; words that
+    would not merge raise BadWords. Changed words are a new Content row.
+    """
+    subject, body = ("" if channel == Channel.TEXT else subject.strip()), body.strip()
+    if (subject or body) and (problems := problems_of_words(channel, subject, body)):
+        raise BadWords(problems)
+    step = campaign.steps.filter(position=position).first() if position else None
+    if position and step is None:
+        raise Step.DoesNotExist(f"Campaign {campaign.pk} has no message {position}.")
+    timing = {
+        "channel": Channel(channel).value,
+        "when": Step.When(when).value,
+        "at_local": at_local.replace(tzinfo=dt.UTC) if at_local and when == Step.When.AT else None,
+        "delay_minutes": delay_minutes if when == Step.When.DELAY else 0,
+        "time_of_day": time_of_day,
+    }
+    yours = timing | {"subject": subject, "body": body}
+    _guard(campaign, version, yours, _words_and_timing(step) if step else {})
+    if step is None:
+        step = Step(campaign=campaign, position=campaign.steps.count() + 1)
+    for field, value in timing.items():
+        setattr(step, field, value)
+    step.content = _content(step.content, channel, subject, body, by)
+    step.save()
+    audit.record("campaign.edited", campaign, user_id=_id(by), changed=["message"], position=step.position)
+    return step
+
+
+@transaction.atomic
+def remove_step(campaign: Campaign, position: int, version: int, by: User | None) -> Campaign:
+    """Take a message out. One that was sent stays: its report hangs on it."""
+    _guard(campaign, version, {"position": position}, {})
+    step = campaign.steps.get(position=position)
+    if Message.objects.filter(campaign_id=campaign.pk, step_id=step.pk).exists():
+        raise NotEditable("This message has been sent before and stays in the report. Change its words instead.")
+    step.delete()
+    _number(campaign, list(campaign.steps.values_list("pk", flat=True)))
+    audit.record("campaign.edited", campaign, user_id=_id(by), changed=["message removed"], position=position)
+    return campaign
+
+
+@transaction.atomic
+def reorder_steps(campaign: Campaign, step_ids: list[int], version: int, by: User | None) -> Campaign:
+    """Put the messages in the order of `step_ids`, which names each one once."""
+    before = list(campaign.steps.values_list("pk", flat=True))
+    _guard(campaign, version, {"order": step_ids}, {"order": before})
+    if sorted(step_ids) != sorted(before):
+        raise ValueError("Name every message of the campaign once.")
+    _number(campaign, step_ids)
+    audit.record("campaign.edited", campaign, user_id=_id(by), changed=["order"])
+    return campaign
+
+
+def _save(campaign: Campaign, version: int, by: User | None, **changes: Any) -> Campaign:
+    with transaction.atomic():
+        before = Campaign.objects.filter(pk=campaign.pk).values(*changes).get()
+        if _guard(campaign, version, changes, before, **changes):
+            audit.record("campaign.edited", campaign, user_id=_id(by), changed=sorted(changes))
+    return campaign
+
+
+def _guard(campaign: Campaign, version: int, yours: dict[str, Any], theirs: dict[str, Any], **changes: Any) -> bool:
+    """Raise the version if it is still `version` and the campaign is off; False when the same was saved already."""
+    fits = Campaign.objects.filter(pk=campaign.pk, state=Campaign.State.DRAFT, archived_at=None)
+    raised = fits.filter(version=version).update(version=F("version") + 1, updated_at=Now(), **changes)
+    campaign.refresh_from_db()
+    if raised:
+        return True
+    if not campaign.may_be_edited:
+        raise NotEditable(why_not_editable(campaign))
+    if yours == theirs:
+        return False
+    raise Conflict(campaign, yours, theirs)
+
+
+def why_not_editable(campaign: Campaign) -> str:
+    """A sentence for staff; '' when the campaign may be edited."""
+    if campaign.may_be_edited:
+        return ""
+    if campaign.archived_at is not None:
+        return "This campaign was deleted."
+    if campaign.state in {Campaign.State.SENT, Campaign.State.STOPPED}:
+        return f"This campaign was {campaign.get_state_display().lower()} and stays as it was. Make a new one instead."
+    if campaign.state == Campaign.State.SENDING:
+        return "This campaign is being sent. Stop it to end it; what was sent stays as it was."
+    if campaign.state == Campaign.State.PAUSED:
+        return "This campaign is paused in the middle of sending. Resume or stop it."
+    return "This campaign is switched on. Switch it off to change it."
+
+
+def _words_and_timing(step: Step) -> dict[str, Any]:
+    return {
+        "channel": step.channel,
+        "when": step.when,
+        "at_local": step.at_local,
+        "delay_minutes": step.delay_minutes,
+        "time_of_day": step.time_of_day,
+        "subject": step.content.subject if step.content else "",
+        "body": step.content.body if step.content else "",
+    }
+
+
+def _content(current: Content | None, channel: str, subject: str, body: str, by: User | None) -> Content | None:
+    if not subject and not body:
+        return None
+    if current and (current.channel, current.subject, current.body) == (channel, subject, body):
+        return current
+    return Content.objects.create(channel=channel, subject=subject, body=body, created_by=by)
+
+
+def _number(campaign: Campaign, step_ids: list[int]) -> None:
+    # Two rounds: a position may not be taken twice, not even for a moment.
+    campaign.steps.update(position=F("position") + len(step_ids) + 1)
+    for position, pk in enumerate(step_ids, start=1):
+        campaign.steps.filter(pk=pk).update(position=position)
+
+
+def _clean_name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise ValueError("Give the campaign a name.")
+    return name[:120]
+
+
+def _id(by: User | None) -> int | None:
+    return by.pk if by is not None else None

@@ -1,0 +1,158 @@
+"""Everything that keeps a campaign from being switched on, in words for staff, each with the place to mend it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from audience.filters import BadDefinition, validate
+from audience.models import Category, Channel
+from campaigns.models import Campaign, Step
+from campaigns.recipients import audience_of, practice_in_scope
+from campaigns.schedule import is_skipped, to_utc
+from campaigns.sending import identity_for
+from campaigns.triggers import BadTrigger, trigger_for
+from messaging.compose import problems as problems_of_words
+from messaging.models import SendingIdentity
+from trackstat.clock import now
+from trackstat.formats import clock, day, number
+from trackstat.tenancy.models import Practice
+
+# Steps of the wizard, and the two pages outside it where something may have to be mended.
+AUDIENCE, MESSAGE, SETTINGS, IDENTITIES = "audience", "message", "settings", "identities"
+
+
+@dataclass(frozen=True)
+class Problem:
+    text: str
+    # Where it is mended: one of the names above.
+    step: str
+    # Which message it is about.
+    position: int | None = None
+
+
+def problems(campaign: Campaign) -> list[Problem]:
+    """What is in the way; empty when the campaign may be switched on."""
+    practice = practice_in_scope()
+    steps = list(campaign.steps.select_related("content"))
+    found = [*_about_messages(campaign, steps, practice)]
+    if campaign.kind == Campaign.Kind.BLAST:
+        found += _about_audience(campaign, practice)
+    else:
+        found += _about_trigger(campaign)
+    found += _about_practice(campaign, steps, practice)
+    return found
+
+
+def _about_messages(campaign: Campaign, steps: list[Step], practice: Practice) -> Iterator[Problem]:
+    if not steps:
+        yield Problem("There is no message yet. Write one.", MESSAGE)
+    before = now()
+    for step in steps:
+        for text in _wrong_words(step):
+            yield Problem(_which(step, steps) + text, MESSAGE, step.position)
+        if campaign.kind == Campaign.Kind.BLAST:
+            for text in _wrong_time(step, before, practice):
+                yield Problem(_which(step, steps) + text, MESSAGE, step.position)
+            if step.wall_time is not None:
+                before = max(before, to_utc(step.wall_time, practice.tz))
+
+
+def _wrong_words(step: Step) -> list[str]:
+    if step.content is None:
+        return ["Nothing is written yet."]
+    if step.content.channel != step.channel:
+        return ["It was changed to another channel. Write it again."]
+    return problems_of_words(step.channel, step.content.subject, step.content.body)
+
+
+def _wrong_time(step: Step, before, practice: Practice) -> Iterator[str]:
+    if step.when == Step.When.AT:
+        if step.wall_time is None:
+            yield "Choose its date and time."
+        elif is_skipped(step.wall_time, practice.tz):
+            yield (
+                f"On {day(step.wall_time.date())} the clocks skip {clock(step.wall_time.time())}"
+                " (daylight saving time begins). Choose another time."
+            )
+        elif to_utc(step.wall_time, practice.tz) <= before:
+            yield (
+                "Its time has passed. Choose a later one, or Now."
+                if step.position == 1
+                else "Its time has passed, or it comes before the message above it. Choose a later one."
+            )
+    elif step.when == Step.When.DELAY and step.position == 1:
+        yield "The first message goes out now or at a date and time: there is none before it to wait for."
+    elif step.when == Step.When.NOW and step.position > 1:
+        yield "Say how long after the message above it goes out, or choose a date and time."
+
+
+def _about_audience(campaign: Campaign, practice: Practice) -> Iterator[Problem]:
+    try:
+        validate(campaign.definition)
+    except BadDefinition as wrong:
+        yield Problem(str(wrong), AUDIENCE)
+        return
+    if campaign.loaded_at is None:
+        yield Problem("The audience is not loaded yet. Load it to see who gets this.", AUDIENCE)
+    elif campaign.is_stale:
+        yield Problem("The filters were changed after the audience was loaded. Load it again.", AUDIENCE)
+    elif not campaign.loaded_count:
+        yield Problem("Nobody is in the audience. Widen the filters and load again.", AUDIENCE)
+    else:
+        yield from _whole_database(campaign, practice)
+
+
+def _whole_database(campaign: Campaign, practice: Practice) -> Iterator[Problem]:
+    if campaign.category != Category.ANNOUNCEMENT:
+        return
+    allowed, loaded = practice.settings.whole_database_percent, campaign.loaded_count or 0
+    contactable = audience_of(campaign).contactable()
+    if loaded * 100 > allowed * contactable:
+        yield Problem(
+            f"An announcement cannot go to the whole practice: these are {number(loaded)} of the {number(contactable)}"
+            f" patients who can be written to, more than {allowed} %. Narrow the filters.",
+            AUDIENCE,
+        )
+
+
+def _about_trigger(campaign: Campaign) -> Iterator[Problem]:
+    try:
+        trigger_for(campaign.trigger).clean(campaign.trigger_value)
+        validate(campaign.definition, may_be_blank=True)
+    except (BadTrigger, BadDefinition) as wrong:
+        yield Problem(str(wrong), AUDIENCE)
+
+
+def _about_practice(campaign: Campaign, steps: list[Step], practice: Practice) -> Iterator[Problem]:
+    settings = practice.settings
+    if campaign.category == Category.ANNOUNCEMENT and settings.attested_at is None:
+        yield Problem(
+            "The practice has not confirmed that its intake form asks patients for marketing messages."
+            " An Administrator confirms it in Settings.",
+            SETTINGS,
+        )
+    for channel in sorted({step.channel for step in steps}):
+        if identity_for(channel) is None:
+            yield Problem(_no_identity(channel), IDENTITIES)
+        if channel == Channel.EMAIL and not settings.postal_address:
+            yield Problem("Every email names the practice's postal address: enter it in Settings.", SETTINGS)
+        if channel == Channel.TEXT and not settings.phone:
+            yield Problem(
+                "Patients who text HELP are told the practice's phone number: enter it in Settings.", SETTINGS
+            )
+
+
+def _no_identity(channel: str) -> str:
+    kind = "texting number" if channel == Channel.TEXT else "From address"
+    ours = SendingIdentity.objects.filter(channel=channel)
+    if not ours.exists():
+        return f"The practice has no {kind} yet. An Administrator adds one in Settings."
+    if not ours.filter(is_active=True).exists():
+        return f"The practice's {kind} is switched off. An Administrator switches it on in Settings."
+    return (
+        f"The practice's {kind} is not approved by the carriers yet, so nothing can be sent from it."
+        " Its registration is shown in Settings."
+    )
+
+
+def _which(step: Step, steps: list[Step]) -> str:
+    return f"Message {step.position}: " if len(steps) > 1 else ""

@@ -1,0 +1,36 @@
+"""The engine's doorbells. Lost or doubled, they do no harm: the next tick finds the same work in the database."""
+
+from django.db import connection
+
+from campaigns import engine
+from trackstat.celery import app
+from trackstat.tenancy.scope import across_practices
+
+# Practices whose triggers are near, in which something falls due, or in which a blast may have come to its end.
+_WITH_WORK = """
+    SELECT DISTINCT c.practice_id FROM campaigns_campaign c
+    WHERE c.state IN ('enabled', 'sending')
+      AND (c.state = 'sending'
+           OR c.next_check_at <= trackstat.now() + %(horizon)s AND c.kind = 'drip'
+           OR EXISTS (
+               SELECT FROM campaigns_enrollment e
+               WHERE e.practice_id = c.practice_id AND e.campaign_id = c.id AND e.state = 'active'
+                 AND e.due_at <= trackstat.now() + %(horizon)s))
+    ORDER BY c.practice_id"""
+
+
+@app.task(name="campaigns.tick")
+def tick() -> list[int]:
+    """Ring for every practice that has work; their ids."""
+    with across_practices("campaigns.tick"), connection.cursor() as cursor:
+        cursor.execute(_WITH_WORK, {"horizon": engine.HORIZON})
+        practices = [practice_id for (practice_id,) in cursor.fetchall()]
+    for practice_id in practices:
+        work.delay(practice_id)
+    return practices
+
+
+@app.task(name="campaigns.work")
+def work(practice_id: int) -> int:
+    """Enrol, write and end what is due in one practice; how many messages were written."""
+    return engine.work(practice_id)
