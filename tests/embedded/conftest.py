@@ -10,7 +10,10 @@ import pytest
 from trackstat.embedded import Services
 from trackstat.embedded.home import CHECKOUT
 
-GIVEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "SANDBOX_DATABASE_URL", "REDIS_URL", "TRACKSTAT_SUPERVISED")
+GIVEN = (
+    *("DATABASE_URL", "DATABASE_OWNER_URL", "SANDBOX_DATABASE_URL", "REDIS_URL", "TRACKSTAT_SUPERVISED"),
+    *("SECRET_KEY", "PUBLIC_URL", "SANDBOX_URL", "TWILIO_API_URL", "MAILGUN_API_URL", "EMAIL_HOST", "EMAIL_PORT"),
+)
 
 
 @pytest.fixture(autouse=True)
