@@ -9,13 +9,13 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from messaging.compose import problems as problems_of_words
 
 from audience.filters import validate
 from audience.filters.requirements import requirements
 from audience.models import Category, Channel
 from campaigns.models import Campaign, Step
 from campaigns.triggers import trigger_for
-from messaging.compose import problems as problems_of_words
 from messaging.models import Content, Message
 from trackstat.clock import Now
 from trackstat.tenancy import audit

@@ -11,23 +11,23 @@ from contextlib import contextmanager
 
 from django.db import connection
 from django.db.models import Q
+from messaging.compose import Due, materialise
+from messaging.tasks import wake
 
 from campaigns import moves
 from campaigns.models import Campaign, Enrollment, Step
 from campaigns.recipients import audience_of, practice_in_scope
 from campaigns.schedule import WORTH_SENDING, delayed, to_utc
 from campaigns.sending import identity_for
+from campaigns.tasks import HORIZON
 from campaigns.triggers import trigger_for
-from messaging.compose import Due, materialise
 from messaging.models import Message, SendingIdentity
-from messaging.tasks import wake
 from trackstat.clock import Now, now
 from trackstat.tenancy import audit
 from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import current_practice_id, practice_scope
 
-# Messages are written this long before they are due, in transactions of this many.
-HORIZON = dt.timedelta(seconds=60)
+# Enrollments in one transaction.
 BATCH = 5000
 # An audience loaded longer ago than this is looked at again before it is written to (A14).
 FRESH = dt.timedelta(minutes=5)

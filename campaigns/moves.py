@@ -11,13 +11,14 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F
+from messaging.tasks import wake
 
 from audience.filters import BadDefinition
 from campaigns import blast
 from campaigns.models import Campaign, Enrollment
 from campaigns.problems import Problem, problems
+from campaigns.tasks import work
 from messaging.models import Hold, Message
-from messaging.tasks import wake
 from trackstat.celery import ring
 from trackstat.clock import Now, now
 from trackstat.tenancy import audit
@@ -84,7 +85,7 @@ def enable(campaign: Campaign, by: User | None, confirmed_count: int | None = No
             changes={"enabled_at": moment, "watermark_at": moment, "next_check_at": moment},
             **detail,
         )
-        _ring_engine(campaign)
+        ring(work, campaign.practice_id)
     return True
 
 
@@ -136,7 +137,7 @@ def resume(campaign: Campaign, by: User | None) -> bool:
         before = State(campaign.paused_from or State.ENABLED)
         _move(campaign, {State.PAUSED}, before, "campaign.resumed", by, {"paused_from": "", "next_check_at": now()})
         wake(campaign.practice_id)
-        _ring_engine(campaign)
+        ring(work, campaign.practice_id)
     return True
 
 
@@ -259,12 +260,6 @@ def _impossible(campaign: Campaign, wish: str) -> Problem:
     if campaign.archived_at is not None:
         return Problem(f"This campaign was deleted and cannot be {wish}.", "review")
     return Problem(f"This campaign is {campaign.get_state_display().lower()} and cannot be {wish}.", "review")
-
-
-def _ring_engine(campaign: Campaign) -> None:
-    from campaigns.tasks import work
-
-    ring(work, campaign.practice_id)
 
 
 def _id(by: User | None) -> int | None:

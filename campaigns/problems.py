@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from messaging.compose import problems as problems_of_words
+
 from audience.filters import BadDefinition, validate
 from audience.models import Category, Channel
 from campaigns.models import Campaign, Step
@@ -10,7 +12,6 @@ from campaigns.recipients import audience_of, practice_in_scope
 from campaigns.schedule import is_skipped, to_utc
 from campaigns.sending import identity_for
 from campaigns.triggers import BadTrigger, trigger_for
-from messaging.compose import problems as problems_of_words
 from messaging.models import SendingIdentity
 from trackstat.clock import now
 from trackstat.formats import clock, day, number
