@@ -18,6 +18,8 @@ _lines = itertools.count(1000)
 @pytest.fixture(scope="session")
 def sandbox_server(tmp_path_factory) -> Iterator[RunningSandbox]:
     server = start_sandbox(tmp_path_factory.mktemp("sandbox"))
+    # A receiver that has gone with its test is not tried again for minutes.
+    server.client.set_pace(retry=0.001)
     yield server
     server.stop()
 

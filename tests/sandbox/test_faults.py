@@ -5,7 +5,7 @@ import time
 
 import pytest
 import requests
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 
 from tests.sandbox.conftest import a_number
 from trackstat.sandbox.client import SandboxError
@@ -83,7 +83,7 @@ def test_a_listing_lags_behind(sandbox, line, phone):
 
 def test_a_listing_can_fail(sandbox, line, phone):
     sandbox.set_faults([{"where": "sms.list", "action": "500_before"}])
-    with pytest.raises(TwilioRestException):
+    with pytest.raises(TwilioException):
         line.twilio.messages.list(to=phone)
 
 

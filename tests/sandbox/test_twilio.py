@@ -268,7 +268,7 @@ def test_dates_follow_the_sandbox_clock(sandbox, line, phone):
 
 
 def test_a_lost_connection_to_the_callback_is_tried_as_often_as_the_url_asks(sandbox, line, phone):
-    sandbox.set_pace(retry=0.01, callbacks=["delivered"])
+    sandbox.set_pace(callbacks=["delivered"])
     closed = "http://127.0.0.1:9/status"
     once = line.twilio.messages.create(to=phone, from_=line.number, body="Hi", status_callback=closed)
     often = line.twilio.messages.create(to=phone, from_=line.number, body="Hi", status_callback=f"{closed}#rc=3")
@@ -279,7 +279,7 @@ def test_a_lost_connection_to_the_callback_is_tried_as_often_as_the_url_asks(san
 
 
 def test_an_error_answer_is_tried_again_only_where_the_url_asks(sandbox, line, phone, receiver):
-    sandbox.set_pace(retry=0.01, callbacks=["delivered"])
+    sandbox.set_pace(callbacks=["delivered"])
     receiver.answer = lambda received: (503, "text/plain", "")
     line.twilio.messages.create(to=phone, from_=line.number, body="Hi", status_callback=f"{receiver.url}/plain")
     line.twilio.messages.create(to=phone, from_=line.number, body="Hi", status_callback=f"{receiver.url}/all#rc=2&rp=all")

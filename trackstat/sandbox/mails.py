@@ -131,9 +131,10 @@ def parsed(raw: bytes) -> Content:
 
 def _text_of(part) -> str:
     try:
-        return part.get_content()
+        text = part.get_content()
     except (LookupError, UnicodeDecodeError):
-        return (part.get_payload(decode=True) or b"").decode(errors="replace")
+        text = (part.get_payload(decode=True) or b"").decode(errors="replace")
+    return text.replace("\r\n", "\n")
 
 
 class _Addresses(HTMLParser):
