@@ -25,6 +25,11 @@ def now() -> dt.datetime:
         return cursor.fetchone()[0].astimezone(dt.UTC)
 
 
+def real_now() -> dt.datetime:
+    """The machine's own time, however the product's clock is moved; for the sandbox's commands only."""
+    return dt.datetime.now(dt.UTC)
+
+
 def today(practice: "Practice") -> dt.date:
     """The practice's local date. Rules never read it themselves: it is passed in."""
     return now().astimezone(practice.tz).date()

@@ -19,6 +19,8 @@ def choose_practice(request: HttpRequest) -> HttpResponse:
         memberships = list(Membership.own.filter(user=request.user, is_active=True).select_related("practice"))
     if len(memberships) == 1:
         return redirect(memberships[0].practice.url("practice_home"))
+    for membership in memberships:
+        membership.url = membership.practice.url("practice_home")
     return render(request, "choose_practice.html", {"memberships": memberships})
 
 

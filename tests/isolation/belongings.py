@@ -1,0 +1,49 @@
+"""One of everything a practice can have, with a word of its own in every text, for the table of doors."""
+
+import datetime as dt
+
+from tests.factories import (
+    AppointmentFactory,
+    CampaignFactory,
+    ContentFactory,
+    EmailIdentityFactory,
+    EnrollmentFactory,
+    MessageFactory,
+    PatientFactory,
+    StepFactory,
+    TagFactory,
+    TextIdentityFactory,
+)
+from trackstat.clock import now
+
+
+def belongings(word: str) -> dict[str, int]:
+    """Ids by kind, for the arguments of URLs."""
+    patient = PatientFactory(first_name=word, last_name=word, email=f"{word.lower()}@mail.example", city=word)
+    AppointmentFactory(patient=patient, starts_at=now() - dt.timedelta(days=200))
+    tag = TagFactory(name=f"{word} tag")
+    text, _email = TextIdentityFactory(label=word), EmailIdentityFactory(label=word)
+    content = ContentFactory(body=f"Hello from {word}")
+    campaign = CampaignFactory(name=f"{word} campaign", definition={"primary": None, "filters": []})
+    step = StepFactory(campaign=campaign, content=content)
+    drip = CampaignFactory(name=f"{word} drip", kind="drip", trigger="birthday")
+    StepFactory(campaign=drip, content=content)
+    enrollment = EnrollmentFactory(campaign=campaign, patient=patient)
+    message = MessageFactory(
+        patient=patient,
+        identity=text,
+        content=content,
+        campaign_id=campaign.pk,
+        step_id=step.pk,
+        enrollment_id=enrollment.pk,
+        body=f"Hello from {word}",
+    )
+    return {
+        "patient": patient.pk,
+        "tag": tag.pk,
+        "campaign": campaign.pk,
+        "step": step.pk,
+        "drip": drip.pk,
+        "enrollment": enrollment.pk,
+        "message": message.pk,
+    }

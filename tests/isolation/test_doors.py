@@ -1,0 +1,130 @@
+"""Every URL × method × person × own, foreign or missing object, checked against the URLconf."""
+
+import itertools
+import re
+
+import pytest
+from django.test import Client
+from django.urls import URLResolver, get_resolver, reverse
+
+from tests import cast
+from tests.isolation.belongings import belongings
+from tests.isolation.doors import DOORS, PUBLIC
+from trackstat.tenancy.models import Membership
+from trackstat.tenancy.scope import practice_scope
+
+PEOPLE = ("olive", "mona", "uma", "fred")
+MISSING = 987654321
+
+
+def url_names(patterns=None, namespace="", in_practice=False):
+    """(name, is below a practice) of every URL there is; Django admin's own are one door, tested in test_admin."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        below = in_practice or "practice_slug" in str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            if pattern.namespace == "admin":
+                continue
+            deeper = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from url_names(pattern.url_patterns, deeper, below)
+        else:
+            yield f"{namespace}{pattern.name}", below
+
+
+@pytest.fixture
+def world(people, northside, southside):
+    """Both practices with one of everything."""
+    world = {}
+    for name, practice, word in (("own", northside, "Northside"), ("foreign", southside, cast.CANARY)):
+        with practice_scope(practice):
+            world[name] = belongings(word)
+    return world
+
+
+def test_every_url_has_a_row_in_the_table():
+    named = dict(url_names())
+    assert {name for name, below in named.items() if below} == set(DOORS)
+    assert {name for name, below in named.items() if not below} == set(PUBLIC)
+
+
+def path(name, slug, things, args):
+    return reverse(name, args=[slug, *(things[arg] for arg in args)])
+
+
+def ask(client, door, method, url):
+    return client.get(url + door.query) if method == "get" else client.post(url, door.data)
+
+
+def held(people, northside, name):
+    with practice_scope(northside):
+        return Membership.objects.get(user=getattr(people, name)).permissions()
+
+
+@pytest.mark.parametrize("name", sorted(DOORS))
+def test_a_door_opens_for_whom_the_table_says_and_nobody_else(name, world, people, northside):
+    door = DOORS[name]
+    missing = dict.fromkeys(world["own"], MISSING)
+    for method, permission in (("get", door.get), ("post", door.post)):
+        own = path(name, "northside", world["own"], door.args)
+
+        assert ask(Client(), door, method, own).status_code == 302, f"{method} by nobody"
+
+        quinn = _signed_in(people.quinn)
+        answer = ask(quinn, door, method, own)
+        assert answer.status_code == 404, f"{method} by a person of another practice"
+        elsewhere = ask(quinn, door, method, path(name, "nowhere", world["own"], door.args))
+        assert (elsewhere.status_code, _body(elsewhere)) == (404, _body(answer)), (
+            "a foreign practice is like a missing one"
+        )
+
+        for person in PEOPLE:
+            may = permission in held(people, northside, person)
+            client = _signed_in(getattr(people, person))
+            if door.args:
+                foreign = ask(client, door, method, path(name, "northside", world["foreign"], door.args))
+                absent = ask(client, door, method, path(name, "northside", missing, door.args))
+                expected = (404,) if may else (405,) if permission is None else (403,)
+                if permission is None:
+                    expected = (405, 404, 403)
+                assert foreign.status_code in expected, f"{method} by {person} of a foreign object"
+                assert (foreign.status_code, _body(foreign)) == (absent.status_code, _body(absent))
+                assert cast.CANARY not in foreign.text
+            if permission is None or not may:
+                answer = ask(client, door, method, own)
+                allowed = (405, 403) if permission is None else (403,)
+                assert answer.status_code in allowed, f"{method} by {person}: {answer.status_code}"
+
+
+@pytest.mark.parametrize("name,person", list(itertools.product(sorted(DOORS), PEOPLE)))
+def test_those_who_may_get_the_page_and_nothing_of_another_practice(name, person, world, people, northside):
+    door = DOORS[name]
+    may = held(people, northside, person)
+    client = _signed_in(getattr(people, person))
+    url = path(name, "northside", world["own"], door.args)
+    for method, permission, expected in (("get", door.get, door.ok_get), ("post", door.post, door.ok_post)):
+        if permission in may:
+            answer = ask(client, door, method, url)
+            assert answer.status_code in expected, f"{method}: {answer.status_code}"
+            assert cast.CANARY not in answer.text
+            assert not any(cast.CANARY in value for value in answer.headers.values())
+            assert answer.headers["Cache-Control"] == "no-store" or "no-store" in answer.headers["Cache-Control"]
+            assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_page_answers_anybody_as_the_table_says(name, db):
+    page = PUBLIC[name]
+    url = reverse(name, args=page.args)
+    assert Client().get(url).status_code == page.get
+    if page.post is not None:
+        assert Client().post(url).status_code == page.post
+
+
+def _signed_in(person):
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def _body(answer):
+    """The page without its forgery token, which is new each time."""
+    return re.sub(r"\b[A-Za-z0-9]{64}\b", "", answer.text)
