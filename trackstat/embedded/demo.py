@@ -9,13 +9,15 @@ import tempfile
 from pathlib import Path
 
 from .home import Home, chosen_home
-from .launch import Failed, output_of, prepare, run_command, running, say, tail, wait_for_web, web, work
+from .launch import Failed, prepare, run, running, say, tail, wait_for_sandbox, wait_for_web, web, work
 from .process import CannotStart
 from .stack import Services
 from .supervise import Stopped
 
 CHECK_SECONDS = 170
 GIVEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "SANDBOX_DATABASE_URL", "REDIS_URL")
+MIGRATE = "migrate --verbosity=0"
+PREPARE = (MIGRATE, "seed_demo", "sandbox_register", "sandbox_clock --awake", "demo_sign_ins")
 
 
 def main() -> int:
@@ -69,17 +71,21 @@ def demo(*, reset: bool) -> int:
         services = Services(home.path)
         try:
             with running(services) as (supervisor, environment):
-                web(supervisor, environment)
-                prepare(supervisor, environment, "Filling two practices", "seed_demo")
-                prepare(supervisor, environment, "Introducing them to the sandbox", "sandbox_register")
-                prepare(supervisor, environment, "Setting the sandbox's clock", "sandbox_clock", "--awake")
+                known = home.recall().get("prepared")
+                if known:
+                    # The tables are there already: web loads while the rest is looked after.
+                    web(supervisor, environment)
+                wait_for_sandbox(supervisor, environment)
+                said = prepare(supervisor, environment, *PREPARE)
+                if not known:
+                    home.remember(prepared=True)
+                    web(supervisor, environment)
                 work(supervisor, environment)
-                signs = output_of("demo_sign_ins", environment)
                 wait_for_web(supervisor, environment)
                 say(
                     f"\nTrackStat      {environment['PUBLIC_URL']}/\n"
                     f"Sandbox        {environment['SANDBOX_URL']}/   (phones and mailboxes of the patients)\n\n"
-                    f"{signs.strip()}\n\nLogs are in {home.log}. Ctrl-C ends everything.\n"
+                    f"{said['demo_sign_ins'].strip()}\n\nLogs are in {home.log}. Ctrl-C ends everything.\n"
                 )
                 supervisor.run()
         except Stopped:
@@ -99,11 +105,13 @@ def check(ehr: Path | None) -> int:
     signal.alarm(CHECK_SECONDS)
     try:
         with running(services, quiet=True) as (supervisor, environment):
+            wait_for_sandbox(supervisor, environment)
+            prepare(supervisor, environment, MIGRATE, quiet=True)
             web(supervisor, environment)
             work(supervisor, environment)
             wait_for_web(supervisor, environment)
             more = ["--ehr", str(ehr.resolve())] if ehr else []
-            return run_command(supervisor, ["demo_check", *more], environment, None)
+            return run(supervisor, [sys.executable, "manage.py", "demo_check", *more], environment)
     except Stopped:
         return 130
     except (Failed, TimeoutError):

@@ -1,5 +1,6 @@
 """Brings up what the demo consists of: servers, tables, sandbox, web, worker and beat."""
 
+import json
 import os
 import signal
 import subprocess
@@ -24,7 +25,7 @@ class Failed(RuntimeError):
 
 @contextmanager
 def running(services: Services, *, quiet: bool = False) -> Iterator[tuple[Supervisor, dict[str, str]]]:
-    """Database, broker and sandbox up, and the tables made; all of it down again at the end."""
+    """Database, broker and sandbox up; all of it down again at the end."""
     began = time.monotonic()
     with Supervisor(services.home.path, services.home.log, warn if quiet else say) as supervisor:
         try:
@@ -36,7 +37,6 @@ def running(services: Services, *, quiet: bool = False) -> Iterator[tuple[Superv
                     say(moved)
             environment = surroundings(services.home, servers, demo=True)
             assets()
-            prepare(supervisor, environment, None if quiet else "Making the tables", "migrate", "--verbosity=0")
             sandbox(supervisor, environment)
             yield supervisor, environment
         finally:
@@ -51,6 +51,9 @@ def sandbox(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "trackstat.sandbox", "--host", "127.0.0.1", "--port", port, "--smtp-port", smtp]
     own = {name: value for name, value in environment.items() if name not in {"DATABASE_URL", "DATABASE_OWNER_URL"}}
     supervisor.start("sandbox", [*command, "--data", str(folder)], own)
+
+
+def wait_for_sandbox(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
     supervisor.wait_for("sandbox", lambda: answers(f"{environment['SANDBOX_URL']}/sandbox/health"), 30)
 
 
@@ -81,25 +84,33 @@ def assets() -> None:
         raise Failed("The browser assets could not be made (see above).")
 
 
-def prepare(supervisor: Supervisor, environment: Mapping[str, str], words: str | None, *command: str) -> None:
-    """Runs one manage.py command with its output in a log file."""
-    began = time.monotonic()
+def prepare(
+    supervisor: Supervisor, environment: Mapping[str, str], *commands: str, quiet: bool = False
+) -> dict[str, str]:
+    """Runs manage.py commands, shows what each says last, and answers with all that they said."""
     log = supervisor.log_of("prepare")
-    with log.open("ab") as file:
-        status = run_command(supervisor, list(command), environment, file)
+    result = Path(environment["TRACKSTAT_HOME"]) / "prepared.json"
+    arguments = [sys.executable, "-m", "trackstat.embedded.prepare", str(result), *commands]
+    with log.open("ab") as errors:
+        status = run(supervisor, arguments, environment, errors if quiet else None, errors)
     if status:
-        raise Failed(f"manage.py {' '.join(command)} failed:\n{tail(log)}")
-    if words:
-        say(f"{words} ({time.monotonic() - began:.1f} s).")
+        raise Failed(f"Preparing the data failed:\n{tail(log)}\n\nAll of it is in {log}")
+    said = json.loads(result.read_text())
+    result.unlink()
+    return said
 
 
-def run_command(
-    supervisor: Supervisor, command: list[str], environment: Mapping[str, str], out: IO[bytes] | None
+def run(
+    supervisor: Supervisor,
+    command: list[str],
+    environment: Mapping[str, str],
+    out: IO[bytes] | None = None,
+    errors: IO[bytes] | None = None,
 ) -> int:
     """In a process group of its own, so that a Ctrl-C reaches us first and it can be ended with all it started."""
     child = subprocess.Popen(
-        [sys.executable, str(CHECKOUT / "manage.py"), *command], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=out,
-        stderr=out, env={**environment, MARK: str(supervisor.home)}, start_new_session=True,
+        command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+        env={**environment, MARK: str(supervisor.home)}, start_new_session=True,
     )  # fmt: skip
     try:
         while child.poll() is None:
@@ -110,16 +121,6 @@ def run_command(
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
     return child.returncode
-
-
-def output_of(command: str, environment: Mapping[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, str(CHECKOUT / "manage.py"), command],
-        env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    if done.returncode:
-        raise Failed(f"manage.py {command} failed:\n{done.stderr}")
-    return done.stdout
 
 
 def answers(url: str) -> bool:
