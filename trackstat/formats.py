@@ -29,6 +29,11 @@ def money(cents: int | None) -> str:
     return f"{'−' if cents < 0 else ''}${abs(cents) // 100:,}.{abs(cents) % 100:02}"
 
 
+def of(name: str, key: int | str) -> str:
+    """An id of its own for each row's menu or dialog: "stop"|of:12 → stop-12."""
+    return f"{name}-{key}"
+
+
 def day(value: date | datetime | None) -> str:
     """12 Mar 2026; a moment is first taken to the zone in force (the practice's)."""
     if value is None:

@@ -1,4 +1,4 @@
-"""/styleguide/: every component in its states, where DEBUG or the sandbox is on. `?theme=dark|light` fixes the colours."""
+"""/styleguide/: every component in its states, where DEBUG or the sandbox is on. `?theme=dark` fixes the colours."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -65,7 +65,6 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     wrong = Example({"name": "", "body": "Hi", "category": "announcement", "channel": "text"}, auto_id="wrong_%s")
     wrong.add_error(None, "Two things must be mended before this can be saved.")
     wrong.add_error("start", "The date is in the past. Choose today or later.")
-    rows = Paginator(range(1284), 50).page(2)
     return page(
         request,
         "styleguide.html",

@@ -95,7 +95,7 @@ def confirm(
 def toggle(
     context: template.Context, on: bool, action: str, label: str = "", blockers: Any = (), **given: Any
 ) -> dict[str, Any]:
-    """A switch that posts to `action`. While there are `blockers`, each words or (words, url, link words), it stays off."""
+    """A switch that posts to `action`. With `blockers` (words, or words, url and link words) it stays off."""
     reasons = [(reason, "", "") if isinstance(reason, str) else (*reason, "", "")[:3] for reason in blockers]
     words = {"on": on, "action": action, "label": label, "blockers": reasons, "given": attributes(given)}
     return words | {"csrf_token": context.get("csrf_token"), "blocked": bool(reasons) and not on}

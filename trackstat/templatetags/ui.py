@@ -21,5 +21,6 @@ for shown in (
     formats.clock,
     formats.duration,
     formats.phone,
+    formats.of,
 ):
     register.filter(shown.__name__, shown)

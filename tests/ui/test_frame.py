@@ -1,0 +1,108 @@
+"""The frame: who is offered what, and what the error pages say."""
+
+import re
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.urls import path
+
+from tests import cast
+from trackstat import navigation, urls
+from trackstat.tenancy.models import Membership
+from trackstat.tenancy.roles import ROLES, seed_roles
+from trackstat.tenancy.scope import practice_scope
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(request):
+    raise PermissionDenied("campaigns.view_campaign")
+
+
+urlpatterns = [path("<slug:practice_slug>/refused/", refused), *urls.urlpatterns]
+
+
+class Can:
+    def __init__(self, role):
+        self.role = role
+
+    def can(self, permission):
+        return permission in ROLES[self.role]
+
+
+class Place:
+    """A practice whose every page exists."""
+
+    def url(self, name):
+        return f"/north/{name.replace(':', '/')}/"
+
+
+def offered(rf, role, at="/north/"):
+    request = rf.get(at)
+    request.practice, request.membership = Place(), Can(role)
+    return navigation.menu(request)
+
+
+def labels(items):
+    return [label for item in items for label in (item.label, *labels(item.children))]
+
+
+def test_the_front_desk_sees_no_campaigns_and_no_settings(rf):
+    assert labels(offered(rf, "User")) == ["Dashboard", "Inbox", "Patients", "Reports"]
+
+
+def test_a_manager_is_offered_everything(rf):
+    assert labels(offered(rf, "Manager")) == labels(navigation.MENU)
+
+
+def test_a_page_below_marks_its_place_in_the_menu_and_the_group_around_it(rf):
+    marked = [i for i in offered(rf, "Manager", "/north/campaigns/blasts/12/audience/") if i.current]
+    assert [item.label for item in marked] == ["Communication"]
+    assert [child.label for child in marked[0].children if child.current] == ["Blast Campaigns"]
+
+
+def test_pages_that_do_not_exist_are_not_offered(rf, northside):
+    request = rf.get("/northside/")
+    request.practice, request.membership = northside, Can("Manager")
+    for item in navigation.menu(request):
+        assert item.url or all(child.url for child in item.children)
+
+
+@pytest.fixture
+def signed_in(client, people):
+    def make(name):
+        client.force_login(getattr(people, name))
+        return client
+
+    return make
+
+
+def without_token(answer):
+    return re.sub(r'"X-CSRFToken": "[^"]+"', "", answer.content.decode())
+
+
+def test_a_missing_page_looks_the_same_as_another_practices(signed_in, southside):
+    client = signed_in("fred")
+    foreign, missing = client.get("/southside/patients/"), client.get("/nowhere/patients/")
+    assert (foreign.status_code, missing.status_code) == (404, 404)
+    assert cast.CANARY not in foreign.content.decode()
+    assert without_token(foreign) == without_token(missing)
+
+
+@pytest.mark.urls(__name__)
+def test_a_refusal_names_the_roles_that_may_and_who_can_change_ones_own(signed_in, northside):
+    answer = signed_in("fred").get("/northside/refused/")
+    html = answer.content.decode()
+    assert answer.status_code == 403
+    assert "with the role <b>User</b>" in html
+    assert "Administrator, Manager, User Plus" in html
+    assert "Olive can change your role" in html
+
+
+@pytest.mark.urls(__name__)
+def test_the_switcher_lists_the_persons_practices_only(signed_in, people, southside):
+    assert cast.CANARY not in signed_in("mona").get("/northside/refused/").content.decode()
+    with practice_scope(southside):
+        Membership.objects.create(user=people.mona, role=seed_roles()["User"])
+    html = signed_in("mona").get("/northside/refused/").content.decode()
+    assert cast.CANARY in html and 'href="/southside/"' in html
