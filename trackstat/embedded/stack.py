@@ -86,7 +86,7 @@ class Services:
         usual = {"postgres": postgres.USUAL_PORT, "valkey": valkey.USUAL_PORT}
         ports = {name: (state.get(f"{name}_port"), port) for name, port in usual.items()}
         return [
-            f"Port {port} is taken: {name} uses {now}."
+            f"{name} uses port {now}, since {port} was taken."
             for name, (now, port) in ports.items()
             if now not in {None, port}
         ]

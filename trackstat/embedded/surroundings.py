@@ -22,7 +22,7 @@ def choose_ports(home: Home) -> list[str]:
         chosen.add(port)
         home.remember(**{f"{name}_port": port})
         if port != (known or usual):
-            said.append(f"Port {known or usual} is taken: the {name} uses {port}.")
+            said.append(f"{name} uses port {port}, since {known or usual} is taken.")
     return said
 
 
