@@ -59,8 +59,8 @@ UPDATE messaging_message m
        sent_at = CASE told.state WHEN 'sent' THEN trackstat.now() ELSE m.sent_at END,
        done_at = CASE told.state WHEN 'failed' THEN trackstat.now() ELSE m.done_at END,
        next_at = CASE told.state WHEN 'pending' THEN trackstat.now() + make_interval(secs =>
-           least(told.wait * CASE told.code WHEN 'connect' THEN power(2, least(m.tries - 1, 6)) ELSE 1 END, %(longest)s))
-           ELSE m.next_at END
+           least(told.wait * CASE told.code WHEN 'connect' THEN power(2, least(m.tries - 1, 6)) ELSE 1 END,
+                 %(longest)s)) ELSE m.next_at END
   FROM told, locked
  WHERE m.practice_id = %(practice)s AND m.id = locked.id AND told.key = locked.key
 """
