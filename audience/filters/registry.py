@@ -1,0 +1,114 @@
+"""What a filter is, and the list of all of them. Adding one is one class in one file, imported in `__init__`."""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.db.models import Q
+
+from audience.filters.fields import ValuesForm
+from audience.models import Patient
+from trackstat.clock import Now, now
+
+
+class BadDefinition(ValueError):
+    """An audience that cannot be meant as it stands; the message is a sentence for staff."""
+
+
+class NowOnce(Now):
+    """`trackstat.now()` evaluated once a statement: as a plain call it would be made again for every row."""
+
+    template = "(SELECT trackstat.now())"
+
+
+@dataclass(frozen=True)
+class On:
+    """The day an audience is looked at: the practice's local date, its zone, and the moment."""
+
+    date: dt.date
+    tz: ZoneInfo
+
+    def midnight(self, day: dt.date) -> dt.datetime:
+        """When `day` begins at the practice, in UTC; where clocks skip midnight, when it would have begun before."""
+        return dt.datetime.combine(day, dt.time(), self.tz).astimezone(dt.UTC)
+
+    @cached_property
+    def now(self) -> dt.datetime:
+        """UTC, aware."""
+        return now()
+
+    def local(self, moment: dt.datetime) -> dt.datetime:
+        return moment.astimezone(self.tz)
+
+
+class Filter:
+    """One question about a patient.
+
+    `value` is what `form` made of the definition's JSON. `q` must be true exactly for those who match: excluding is
+    done by negating it. Dates, numbers and moments go in as Python values of the column's type, rows of other tables
+    by Exists: so row-level security keeps the indexes (docs/architecture.md).
+    """
+
+    key: ClassVar[str]
+    label: ClassVar[str]
+    group: ClassVar[str]
+    form: ClassVar[type[ValuesForm]]
+    may_be_primary: ClassVar[bool] = False
+    icon: ClassVar[str] = "funnel"
+
+    def q(self, value: dict[str, Any], on: On) -> Q:
+        raise NotImplementedError
+
+    def describe(self, value: dict[str, Any]) -> str:
+        """A noun phrase to follow "patients with": "last visit 6 to 18 months ago"."""
+        raise NotImplementedError
+
+    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
+        """The patient's own value that decided: "Last visit 12 Mar 2026"."""
+        raise NotImplementedError
+
+    def note(self, value: dict[str, Any], on: On) -> str:
+        """What the value comes to today, e.g. the dates of a relative range; '' when there is nothing to add."""
+        return ""
+
+    def still_there(self, value: dict[str, Any]) -> Q | None:
+        """False for everyone once a chosen row is gone: leaving out a deleted tag must not let everyone in."""
+        return None
+
+    def shape(self) -> dict[str, str]:
+        return {name: _shape(field) for name, field in self.form.base_fields.items()}
+
+
+def _shape(field: forms.Field) -> str:
+    return f"{field.shape()}{'' if field.required else ', optional'}"  # type: ignore[attr-defined]
+
+
+REGISTRY: dict[str, Filter] = {}
+
+
+def register(cls: type[Filter]) -> type[Filter]:
+    """Decorator: makes the filter known to builder, validation, sentences, explanation, command and tests."""
+    assert cls.key not in REGISTRY, cls.key
+    REGISTRY[cls.key] = cls()
+    return cls
+
+
+def find(key: Any) -> Filter:
+    if not isinstance(key, str) or key not in REGISTRY:
+        raise BadDefinition(f"There is no filter “{key}”. Remove it and choose another.")
+    return REGISTRY[key]
+
+
+def primary() -> list[Filter]:
+    return [each for each in REGISTRY.values() if each.may_be_primary]
+
+
+def grouped() -> dict[str, list[Filter]]:
+    """Every filter by group, in the order of registration: the menu "Add filter"."""
+    groups: dict[str, list[Filter]] = {}
+    for each in REGISTRY.values():
+        groups.setdefault(each.group, []).append(each)
+    return groups

@@ -1,0 +1,164 @@
+"""What holds outside the user's filters: consent, usable addresses, required fields, tags that always keep away.
+
+They are AND-ed to every definition and cannot be switched off by one. A patient who fails several is counted under
+the first, in this order.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from audience.filters.registry import BadDefinition
+from audience.filters.tags import has_tag
+from audience.models import Category, Channel, ContactPoint, Patient, PatientTag, Tag
+
+# Header boxes of the preview (A8), and the channel each makes ready for.
+FIELDS = {"address": "Address", "email": "Email", "cell": "CellPhone"}
+CHANNEL_FIELD = {Channel.TEXT: "cell", Channel.EMAIL: "email"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why someone who matches the filters is left out. `q` picks those it holds for; None: all who are still left."""
+
+    key: str
+    words: str
+    q: Q | None = None
+
+
+@dataclass(frozen=True)
+class Requirement:
+    key: str
+    words: str
+    q: Q
+    reasons: tuple[Reason, ...]
+    why: Callable[[Patient], str]
+
+
+def fields_for(channels: Collection[str]) -> list[str]:
+    """The boxes that are ticked while nobody has touched them: what the messages need, all three without any (A8)."""
+    needed = [CHANNEL_FIELD[Channel(channel)] for channel in channels]
+    return [field for field in FIELDS if field in needed] or list(FIELDS)
+
+
+def requirements(require: Collection[str], category: str, removed: QuerySet | None = None) -> list[Requirement]:
+    """For the ticked boxes and the messages' category; `removed` are rows (with a `patient`) staff took out by hand."""
+    if unknown := set(require) - set(FIELDS):
+        raise BadDefinition(f"“{sorted(map(str, unknown))[0]}” is no field that can be required.")
+    found = [] if removed is None else [_not_removed(removed)]
+    if category == Category.ANNOUNCEMENT:
+        found.append(_no_excluded_tag())
+    if {"cell", "email"} & set(require):
+        found.append(_alive())
+    if "address" in require:
+        found.append(_address())
+    if "cell" in require:
+        found += [_filled("cell", "cell phone"), _reachable(Channel.TEXT, category)]
+    if "email" in require:
+        found += [_filled("email", "email address"), _reachable(Channel.EMAIL, category)]
+    return found
+
+
+def _not_removed(removed: QuerySet) -> Requirement:
+    def why(patient: Patient) -> str:
+        return "Removed by hand" if removed.filter(patient=patient).exists() else "Not removed"
+
+    return Requirement(
+        "removed",
+        "Not removed by hand",
+        ~Q(Exists(removed.filter(patient=OuterRef("pk")))),
+        (Reason("removed", "removed by hand"),),
+        why,
+    )
+
+
+def _no_excluded_tag() -> Requirement:
+    def why(patient: Patient) -> str:
+        tags = Tag.objects.filter(
+            Exists(PatientTag.objects.filter(patient=patient, tag=OuterRef("pk"))), always_excluded=True
+        )
+        names = ", ".join(f"“{tag}”" for tag in tags)
+        return f"Has the tag {names}" if names else "Has no tag that keeps announcements away"
+
+    return Requirement(
+        "excluded_tag",
+        "No tag that keeps announcements away",
+        ~Q(has_tag(tag__always_excluded=True)),
+        (Reason("excluded_tag", "not qualified (tag)"),),
+        why,
+    )
+
+
+def _alive() -> Requirement:
+    return Requirement(
+        "alive",
+        "Not deceased",
+        ~Q(inactive_reason=Patient.InactiveReason.DECEASED),
+        (Reason("deceased", "deceased"),),
+        lambda patient: "Deceased" if patient.inactive_reason == Patient.InactiveReason.DECEASED else "Not deceased",
+    )
+
+
+def _address() -> Requirement:
+    return Requirement(
+        "address",
+        "Has an address",
+        ~Q(address_line="") & ~Q(city=""),
+        (Reason("no_address", "no address"),),
+        lambda patient: "Has an address" if patient.has_address else "No address",
+    )
+
+
+def _filled(column: str, what: str) -> Requirement:
+    return Requirement(
+        column,
+        f"Has a{'n' if what[0] in 'aeiou' else ''} {what}",
+        ~Q(**{column: ""}),
+        (Reason(f"no_{column}", f"no {what}"),),
+        lambda patient: (
+            f"Has a{'n' if what[0] in 'aeiou' else ''} {what}" if getattr(patient, column) else f"No {what}"
+        ),
+    )
+
+
+_WORDS = {
+    Channel.TEXT: ("May be texted", "landline", "number not in service", "number cannot be texted"),
+    Channel.EMAIL: ("May be emailed", "not an email address", "email address bounced", "address cannot be emailed"),
+}
+
+
+def _reachable(channel: Channel, category: str) -> Requirement:
+    """The address is usable and has opted out neither of everything nor of messages of this category."""
+    words, landline, invalid, other = _WORDS[channel]
+    column = CHANNEL_FIELD[channel]
+    points = ContactPoint.objects.filter(channel=channel, address=OuterRef(column))
+    opted_out = Q(all_opted_out_at__isnull=False) | Q(**{f"{Category(category)}_opted_out_at__isnull": False})
+    of_category = points.filter(**{f"{Category(category)}_opted_out_at__isnull": False})
+    validity = ContactPoint.Validity
+
+    def why(patient: Patient) -> str:
+        point = ContactPoint.objects.filter(channel=channel, address=patient.address_for(channel)).first()
+        if point is None:
+            return "No number" if channel == Channel.TEXT else "No email address"
+        if point.opted_out_of(category):
+            return "Opted out of everything" if point.all_opted_out_at else f"Opted out: {Category(category).label}"
+        reason = f" ({point.validity_reason})" if point.validity_reason else ""
+        return words if point.is_usable else f"{point.get_validity_display()}{reason}"
+
+    return Requirement(
+        f"can_{channel}",
+        words,
+        Q(**{f"can_{channel}": True}) & ~Exists(of_category),
+        (
+            Reason(f"{channel}_opted_out", f"opted out of {channel}s", Q(Exists(points.filter(opted_out)))),
+            Reason(f"{channel}_landline", landline, Q(Exists(points.filter(validity=validity.LANDLINE)))),
+            Reason(
+                f"{channel}_invalid",
+                invalid,
+                Q(Exists(points.filter(validity__in=[validity.INVALID, validity.SUPPRESSED]))),
+            ),
+            Reason(f"{channel}_other", other),
+        ),
+        why,
+    )

@@ -1,0 +1,159 @@
+"""Visits by date: the filters one of which is an audience's primary one (A1)."""
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from audience.filters.dates import FutureRange, PastRange, Range, resolve, say
+from audience.filters.fields import OneOf, ValuesForm
+from audience.filters.registry import Filter, NowOnce, On, register
+from audience.models import Appointment, Patient
+from trackstat.formats import day
+
+VISITS = "Visits and dates"
+
+
+class ByDate(Filter):
+    group = VISITS
+    form = PastRange
+    may_be_primary = True
+    icon = "calendar"
+    column = ""
+
+    def q(self, value: dict[str, Any], on: On) -> Q:
+        return days_within(self.column, resolve(value, on.date))
+
+    def describe(self, value: dict[str, Any]) -> str:
+        return f"{self.label.lower()} {say(value)}"
+
+    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
+        date = getattr(patient, self.column)
+        return f"{self.label} {day(date)}" if date else "No visit yet"
+
+    def note(self, value: dict[str, Any], on: On) -> str:
+        return "" if value["range"] == "between" else str(resolve(value, on.date))
+
+
+@register
+class LastVisit(ByDate):
+    key = "last_visit"
+    label = "Last visit"
+    column = "last_visit_on"
+
+
+@register
+class VisitDate(ByDate):
+    """Any visit, not only the first or last: someone was here in the range."""
+
+    key = "visit"
+    label = "Visit"
+
+    def q(self, value: dict[str, Any], on: On) -> Q:
+        return Q(Exists(visited(resolve(value, on.date)).filter(patient=OuterRef("pk"))))
+
+    def describe(self, value: dict[str, Any]) -> str:
+        return f"a visit {say(value)}"
+
+    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
+        visits = visited(resolve(value, on.date)).filter(patient=patient)
+        visit = visits.order_by("-starts_on").first()
+        return f"Visit on {day(visit.starts_on)}" if visit else f"No visit {say(value)}"
+
+
+@register
+class FirstVisit(ByDate):
+    key = "first_visit"
+    label = "First visit"
+    column = "first_visit_on"
+
+
+@register
+class NextVisit(ByDate):
+    key = "next_visit"
+    label = "Next visit"
+    form = FutureRange
+
+    def q(self, value: dict[str, Any], on: On) -> Q:
+        return next_visit_in(resolve(value, on.date), on)
+
+    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
+        return say_next_visit(patient, on)
+
+
+class YesNo(ValuesForm):
+    has = OneOf(
+        label="Has one", choices=[("yes", "Yes"), ("no", "No")], error_messages={"required": "choose yes or no."}
+    )
+
+
+@register
+class HasFutureAppointment(Filter):
+    key = "has_future_appointment"
+    label = "Has future appointment"
+    group = VISITS
+    icon = "calendar-check"
+    form = YesNo
+
+    def q(self, value: dict[str, Any], on: On) -> Q:
+        ahead = next_visit_in(Range(None, None), on)
+        return ahead if value["has"] == "yes" else ~ahead
+
+    def describe(self, value: dict[str, Any]) -> str:
+        return "a future appointment" if value["has"] == "yes" else "no future appointment"
+
+    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
+        return say_next_visit(patient, on)
+
+
+def days_within(column: str, days: Range) -> Q:
+    """The date column lies in the range; someone without a date does not."""
+    q = Q()
+    if days.first is not None:
+        q &= Q(**{f"{column}__gte": days.first})
+    if days.last is not None:
+        q &= Q(**{f"{column}__lte": days.last})
+    return q or Q(**{f"{column}__isnull": False})
+
+
+def visited(days: Range) -> QuerySet[Appointment]:
+    """Appointments that were checked in on a day of the range."""
+    return Appointment.objects.filter(days_within("starts_on", days), status=Appointment.Status.CHECKED_IN)
+
+
+def next_visit_in(days: Range, on: On) -> Q:
+    """The next appointment still ahead lies in the range of local days.
+
+    The rollup answers while it is ahead. Once it has passed (until the next import or the daily sweep) the
+    appointments themselves are asked, for those few patients.
+    """
+    start = on.midnight(days.first) if days.first else None
+    end = on.midnight(days.last + dt.timedelta(days=1)) if days.last else None
+    fresh, later, sooner = Q(next_visit_at__gt=NowOnce()), _booked_ahead(), None
+    if start is not None:
+        fresh &= Q(next_visit_at__gte=start)
+        later, sooner = later.filter(starts_at__gte=start), later.filter(starts_at__lt=start)
+    if end is not None:
+        fresh &= Q(next_visit_at__lt=end)
+        later = later.filter(starts_at__lt=end)
+    stale = Q(next_visit_at__lte=NowOnce()) & Exists(later)
+    return fresh | (stale & ~Exists(sooner) if sooner is not None else stale)
+
+
+def next_visit_at(patient: Patient, on: On) -> dt.datetime | None:
+    """UTC moment of the next appointment still ahead, None when there is none."""
+    if patient.next_visit_at is None or patient.next_visit_at > on.now:
+        return patient.next_visit_at
+    booked = Appointment.objects.filter(patient=patient, status=Appointment.Status.SCHEDULED, starts_at__gt=on.now)
+    return booked.order_by("starts_at").values_list("starts_at", flat=True).first()
+
+
+def say_next_visit(patient: Patient, on: On) -> str:
+    moment = next_visit_at(patient, on)
+    return f"Next visit {day(on.local(moment).date())}" if moment else "No future appointment"
+
+
+def _booked_ahead() -> QuerySet[Appointment]:
+    return Appointment.objects.filter(
+        patient=OuterRef("pk"), status=Appointment.Status.SCHEDULED, starts_at__gt=NowOnce()
+    )

@@ -1,0 +1,123 @@
+"""Every filter's query against what it means (reference.py), over generated patients, alone and together."""
+
+import datetime as dt
+import random
+
+import pytest
+
+from audience.filters import REGISTRY, Audience
+from audience.models import Patient, Tag
+from tests.audience.filters.reference import REFERENCE, matches, reachable
+from tests.audience.filters.world import any_value, build
+from trackstat.clock import now
+
+# An ordinary day; the eve of a leap day's absence; a leap day; clocks going forward and back in New York.
+DAYS = ["2026-11-21T16:30", "2027-02-28T14:00", "2028-02-29T20:00", "2026-03-08T15:00", "2026-11-01T23:30"]
+
+
+@pytest.fixture(params=DAYS)
+def world(request, in_northside, clock):
+    moment = dt.datetime.fromisoformat(request.param).replace(tzinfo=dt.UTC)
+    rows = build(in_northside, moment, clock, seed=DAYS.index(request.param))
+    return World(in_northside, rows, now())
+
+
+class World:
+    def __init__(self, practice, rows, now):
+        self.practice, self.rows, self.now, self.tz = practice, rows, now, practice.tz
+        self.today = now.astimezone(self.tz).date()
+
+    def audience(self, definition, **given):
+        return Audience(self.practice, definition, self.today, category=given.pop("category", ""), **given)
+
+    def expected(self, definition):
+        return {pk for pk, row in self.rows.items() if matches(row, definition, self.today, self.now, self.tz)}
+
+
+def test_the_reference_knows_every_filter():
+    assert set(REFERENCE) == set(REGISTRY)
+
+
+def test_each_filter_alone_finds_whom_it_means(world):
+    dice = random.Random(1)
+    for key in REGISTRY:
+        seen = set()
+        for _ in range(8):
+            value = any_value(dice, key, world.today)
+            for mode in ("include", "exclude"):
+                definition = {"primary": None, "filters": [{"key": key, "mode": mode, "value": value}]}
+                found = world.audience(definition).ids()
+                assert set(found) == world.expected(definition), definition
+                assert len(found) == len(set(found))
+                seen.add(0 < len(found) < len(world.rows))
+            if REGISTRY[key].may_be_primary:
+                definition = {"primary": {"key": key, "value": value}, "filters": []}
+                assert set(world.audience(definition).ids()) == world.expected(definition), definition
+        assert True in seen, f"{key} never told patients apart: the generated patients are too tame"
+
+
+def test_up_to_six_filters_together_find_whom_they_mean(world):
+    dice = random.Random(2)
+    found_some = 0
+    for definition in _definitions(dice, world, 10):
+        found = set(world.audience(definition).ids())
+        assert found == world.expected(definition), definition
+        found_some += bool(found)
+    assert found_some > 5
+
+
+def test_requirements_hold_outside_the_filters(world):
+    dice = random.Random(3)
+    excluded = set(Tag.objects.filter(always_excluded=True).values_list("pk", flat=True))
+    for definition in _definitions(dice, world, 20, most=2):
+        require = [each for each in ("address", "email", "cell") if dice.random() < 0.5]
+        category = dice.choice(["announcement", "appointment"])
+        expected = {pk for pk in world.expected(definition) if reachable(world.rows[pk], require, category, excluded)}
+        audience = world.audience(definition, require=require, category=category)
+        assert set(audience.ids()) == expected, (definition, require, category)
+        assert audience.count() == len(expected)
+
+
+def test_the_explanation_agrees_with_the_query_for_every_patient(world):
+    dice = random.Random(4)
+    patients = list(Patient.objects.all())
+    for definition in _definitions(dice, world, 2):
+        audience = world.audience(definition, require=["cell", "address"], category="announcement")
+        inside = set(audience.ids())
+        for patient in dice.sample(patients, 15):
+            explained = audience.explain(patient)
+            assert explained.is_in == (patient.pk in inside)
+            assert all(line.why for line in explained.filters + explained.requirements)
+
+
+def test_the_numbers_of_the_breakdown_add_up(world):
+    dice = random.Random(5)
+    for definition in _definitions(dice, world, 10):
+        audience = world.audience(definition, require=["cell"], category="announcement")
+        told = audience.breakdown()
+        assert told.everyone == len(world.rows)
+        assert told.everyone - sum(effect.removed for effect in told.effects) == told.matched
+        assert told.matched == len(world.expected(definition))
+        assert told.matched - sum(each.count for each in told.left_out) == told.count == audience.count()
+        wanted = dict(definition, filters=[])
+        for effect, one in zip(told.effects[1 if definition["primary"] else 0 :], definition["filters"], strict=True):
+            wanted["filters"] = [*wanted["filters"], one]
+            assert effect.remaining == len(world.expected(wanted))
+
+
+def _definitions(dice, world, n, most=6):
+    for _ in range(n):
+        keys = [dice.choice(list(REGISTRY)) for _ in range(dice.randint(1, most))]
+        filters = [
+            {
+                "key": key,
+                "mode": dice.choice(["include", "include", "exclude"]),
+                "value": any_value(dice, key, world.today),
+            }
+            for key in keys
+        ]
+        primary = None
+        if REGISTRY[keys[0]].may_be_primary:
+            first = filters.pop(0)
+            primary = {"key": first["key"], "value": first["value"]}
+        yield {"primary": primary, "filters": filters}
