@@ -8,7 +8,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
 import msgspec
@@ -114,9 +114,12 @@ class Folder:
 def _is_document(first: bytes, name: str) -> bool:
     """Whether the file holds one JSON document over many lines rather than one resource a line."""
     start = first.removeprefix(_BOM).strip()
+    suffix = PurePath(name.lower().removesuffix(".gz")).suffix
+    if suffix in (".ndjson", ".jsonl"):
+        return False
     if start in (b"", b"{", b"["):
-        return name.lower().removesuffix(".gz").endswith(".json") or bool(start)
-    if not name.lower().removesuffix(".gz").endswith(".json"):
+        return suffix == ".json" or bool(start)
+    if suffix != ".json":
         return start.startswith(b"[")
     try:
         msgspec.json.decode(start, type=msgspec.Raw)
@@ -151,7 +154,7 @@ def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = 
         head = _head.decode(body)
         if head.resource_type == "Bundle":
             for entry in _bundle.decode(body).entry or ():
-                if entry.resource is not None:
+                if bytes(entry.resource) not in (b"", b"null"):
                     yield from _resources(file, line, entry.resource, entry.full_url or "")
             return
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -178,7 +178,8 @@ class Encounter(Part):
 
 class Entry(Part):
     full_url: str | None = None
-    resource: msgspec.Raw | None = None
+    # Empty where there is none; a union with None would not take objects.
+    resource: msgspec.Raw = msgspec.Raw()
 
 
 class Bundle(Part):
