@@ -1,7 +1,7 @@
 """What is worked out from a patient's appointments and contact points and kept on the Patient row.
 
-The import keeps the rollups of the patients it touches; each can be rebuilt for a whole practice at any time. All run
-in the practice's scope, as one statement each, and leave rows alone that are right already.
+The import keeps the rollups of the patients it touches, and `consent` those of a contact point it changes. All can be
+rebuilt for a whole practice at any time, as one statement each, which leaves rows alone that are right already.
 """
 
 from django.db import connection
@@ -63,20 +63,7 @@ def refresh_next_visits(practice: Practice) -> int:
         return _update(_VISITS, "t.next_visit_at <= trackstat.now()")
 
 
-def refresh_reach(contact_point_ids: list[int]) -> int:
-    """Whether the patients behind these phones and mailboxes can be written to, after one of them has changed.
-
-    Whoever changes a contact point holds its lock and calls this in the same transaction.
-    """
-    return _update(
-        _REACH,
-        """EXISTS (SELECT FROM audience_contactpoint c WHERE c.practice_id = %(practice)s AND c.id = ANY(%(ids)s)
-                     AND c.address = CASE c.channel WHEN 'text' THEN t.cell ELSE t.email END)""",
-        ids=list(contact_point_ids),
-    )
-
-
-def _update(statement: str, which: str, **parameters) -> int:
+def _update(statement: str, which: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(which=which), {"practice": current_practice_id(), **parameters})
+        cursor.execute(statement.format(which=which), {"practice": current_practice_id()})
         return cursor.rowcount

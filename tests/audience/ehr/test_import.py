@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audience import rollups
+from audience import consent, rollups
 from audience.ehr.run import AlreadyRunning, import_folder
 from audience.ehr.staging import rows
 from audience.models import (
@@ -117,7 +117,7 @@ def test_someone_who_opted_out_stays_out_when_the_ehr_brings_them_again(northsid
     import_folder(northside, write(export, patient()))
     with practice_scope(northside):
         ContactPoint.objects.filter(channel="text").update(all_opted_out_at=AT)
-        assert rollups.refresh_reach(list(ContactPoint.objects.values_list("id", flat=True))) == 1
+        consent.refresh_contactability(ContactPoint.objects.values_list("id", flat=True))
         assert not Patient.objects.get().can_text
     changed = patient(name=[{"family": "Alvarez-Reyes", "given": ["Ana"]}])
     import_folder(northside, write(export, changed, patient("p2")))

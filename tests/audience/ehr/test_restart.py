@@ -44,9 +44,7 @@ def test_an_import_killed_in_the_middle_leaves_no_half_patient_and_the_next_run_
 
     killed = subprocess.Popen([sys.executable, "-c", IMPORT, str(tmp_path)], env=_environment())
     until = time.monotonic() + 60
-    while (
-        owner.execute("SELECT count(*) FROM audience_patient WHERE practice_id = %s", [northside.pk]).fetchone()[0] < 50
-    ):
+    while owner.execute(_PATIENTS, [northside.pk]).fetchone()[0] < 50:
         assert killed.poll() is None, "it was done, or failed, before it could be killed"
         assert time.monotonic() < until
         time.sleep(0.005)
@@ -55,9 +53,7 @@ def test_an_import_killed_in_the_middle_leaves_no_half_patient_and_the_next_run_
 
     half = dict(owner.execute(_APPOINTMENTS_BY_PATIENT, [northside.pk]).fetchall())
     assert 50 <= len(half) < 400
-    assert half == {patient: whole[patient] for patient in half}, (
-        "patients come with everything of theirs or not at all"
-    )
+    assert half == {patient: whole[patient] for patient in half}, "a patient comes with everything of theirs"
     with practice_scope(northside):
         assert ImportRun.objects.get().state == ImportRun.State.RUNNING
 
@@ -73,6 +69,7 @@ def test_an_import_killed_in_the_middle_leaves_no_half_patient_and_the_next_run_
         assert Appointment.objects.count() == sum(whole.values())
 
 
+_PATIENTS = "SELECT count(*) FROM audience_patient WHERE practice_id = %s"
 _APPOINTMENTS_BY_PATIENT = """
     SELECT p.external_id, count(a.id) FROM audience_patient p
     LEFT JOIN audience_appointment a ON a.practice_id = p.practice_id AND a.patient_id = p.id
