@@ -18,7 +18,9 @@ def _described(name: str) -> dict:
     folder = Path(os.environ.get(_VARIABLE) or CHECKOUT.parent / "shared" / "data")
     file = folder / "twilio-oai" / f"{name}.json"
     if not file.exists():
-        pytest.skip(f"{file} is not there: set {_VARIABLE} to the folder that holds twilio-oai/ (github.com/twilio/twilio-oai)")
+        pytest.skip(
+            f"{file} is not there: set {_VARIABLE} to the folder that holds twilio-oai/ (github.com/twilio/twilio-oai)"
+        )
     return json.loads(file.read_text())
 
 

@@ -49,7 +49,7 @@ def test_500_can_be_another_status(sandbox, line, phone):
 @pytest.mark.parametrize(("action", "copies"), [("reset_before", 0), ("reset_after", 1)])
 def test_the_connection_is_reset_before_or_after_accepting(sandbox, line, phone, action, copies):
     sandbox.set_faults([{"where": "sms", "action": action}])
-    with pytest.raises(requests.ConnectionError, match="reset|aborted"):
+    with pytest.raises(requests.ConnectionError, match=r"reset|aborted"):
         create(line, phone)
     assert accepted(sandbox, phone) == copies
     assert sandbox.health()["ok"]

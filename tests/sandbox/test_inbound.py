@@ -63,7 +63,11 @@ def test_twiml_answers_become_texts_to_the_phone(sandbox, line, phone, receiver)
 
 @pytest.mark.parametrize(
     ("content_type", "content", "code"),
-    [("text/xml", "<Response><Message>half", "12100"), ("application/json", "{}", "12300"), ("text/xml", "<Hi/>", "12200")],
+    [
+        ("text/xml", "<Response><Message>half", "12100"),
+        ("application/json", "{}", "12300"),
+        ("text/xml", "<Hi/>", "12200"),
+    ],
 )
 def test_an_answer_that_is_not_twiml_is_an_error_with_twilios_code(
     sandbox, line, phone, receiver, content_type, content, code

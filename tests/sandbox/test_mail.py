@@ -235,7 +235,11 @@ def test_a_whole_mime_message_is_taken(practice, sandbox):
     )
     assert answer.json()["id"] == "<whole@x.example>"
     content = sandbox.mail(sandbox.mails(to)[0]["id"])
-    assert (content["subject"], content["html"].strip(), content["variables"]) == ("Whole", "<p>Rich</p>", {"attempt": "1"})
+    assert (content["subject"], content["html"].strip(), content["variables"]) == (
+        "Whole",
+        "<p>Rich</p>",
+        {"attempt": "1"},
+    )
 
 
 def test_a_webhook_answered_with_an_error_comes_again_and_406_ends_it(sandbox, practice, receiver):

@@ -82,9 +82,7 @@ def test_every_status_change_is_posted_to_the_callback_signed(sandbox, line, pho
 )
 def test_error_numbers_of_any_area_code_end_as_documented(sandbox, line, receiver, exchange_and_line, status, error):
     to = "+1617" + exchange_and_line
-    message = line.twilio.messages.create(
-        to=to, from_=line.number, body="Hi", status_callback=f"{receiver.url}/status"
-    )
+    message = line.twilio.messages.create(to=to, from_=line.number, body="Hi", status_callback=f"{receiver.url}/status")
     sandbox.settle()
     ended = line.twilio.messages(message.sid).fetch()
     assert (ended.status, ended.error_code) == (status, error)
@@ -282,6 +280,8 @@ def test_an_error_answer_is_tried_again_only_where_the_url_asks(sandbox, line, p
     sandbox.set_pace(callbacks=["delivered"])
     receiver.answer = lambda received: (503, "text/plain", "")
     line.twilio.messages.create(to=phone, from_=line.number, body="Hi", status_callback=f"{receiver.url}/plain")
-    line.twilio.messages.create(to=phone, from_=line.number, body="Hi", status_callback=f"{receiver.url}/all#rc=2&rp=all")
+    line.twilio.messages.create(
+        to=phone, from_=line.number, body="Hi", status_callback=f"{receiver.url}/all#rc=2&rp=all"
+    )
     sandbox.settle()
     assert (len(receiver.at("/plain")), len(receiver.at("/all"))) == (1, 3)

@@ -1,4 +1,4 @@
-"""Who may use the sandbox: Twilio accounts with their numbers and services, Mailgun domains; kept in `accounts.json`."""
+"""Who may use the sandbox: Twilio accounts with numbers and services, Mailgun domains; kept in `accounts.json`."""
 
 import base64
 import hmac

@@ -39,7 +39,7 @@ class Carrier:
         return message
 
     def reply(self, account: Account, inbound: Message, body: str, *, to: str = "", kind: str = "sms.reply") -> Message:
-        """An answer to a text that came in: the product's TwiML, or (`sms.auto_reply`) the carrier's own. Raises Refusal."""
+        """Answer a text that came in: the product's TwiML, or (`sms.auto_reply`) the carrier's own. Raises Refusal."""
         to = to or inbound.sender or ""
         if kind == "sms.reply" and self._blocked(account, inbound.to, inbound.service, to):
             self._ledger.append(

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
@@ -70,7 +71,7 @@ class SandboxClient:
         return self._ask("PUT", "/sandbox/api/line-types", rules)
 
     def ledger(self, kind: str = "", since: int = 0) -> list[dict]:
-        """Facts in order. `kind`: one, several with commas, or a family as `sms.`; `since`: the last seq already seen."""
+        """Facts in order. `kind`: one, several with commas, a family as `sms.`; `since`: the last seq already seen."""
         return self._ask("GET", f"/sandbox/api/ledger?{urlencode({'kind': kind, 'since': since})}")["entries"]
 
     def messages(self, to: str | None = None) -> list[dict]:
@@ -129,8 +130,6 @@ class SandboxClient:
                 return json.load(answer)
         except HTTPError as wrong:
             text = wrong.read().decode(errors="replace")
-            try:
+            with suppress(ValueError, KeyError, TypeError):
                 text = json.loads(text)["error"]
-            except (ValueError, KeyError, TypeError):
-                pass
             raise SandboxError(f"{wrong.code}: {text}") from None

@@ -1,4 +1,4 @@
-"""Posts callbacks and webhooks: in order per message, with retries as the service promises them, and faults on the way."""
+"""Posts callbacks and webhooks: in order per message, retried as the service promises, with faults on the way."""
 
 import asyncio
 import random

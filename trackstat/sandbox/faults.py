@@ -1,6 +1,6 @@
 """What goes wrong on purpose: rules, and which of them a request or callback meets.
 
-A rule is {"where", "action", "match", …}; the first matching rule of a place acts, `latency` adds to whatever else happens.
+A rule is {"where", "action", "match", …}; the first matching rule of a place acts; `latency` comes on top.
 """
 
 import random

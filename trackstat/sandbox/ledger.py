@@ -15,7 +15,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Ledger:
-    """One JSON line a fact: `seq`, `at` (sandbox time, ISO 8601 UTC), `real` (Unix seconds), `kind`, and what the kind says.
+    """One JSON line a fact: `seq`, `at` (sandbox time, ISO 8601 UTC), `real` (Unix seconds), `kind`, and what it says.
 
     A line is handed to the operating system before `append` returns, so a fact that was answered for survives kill -9.
     """
@@ -80,7 +80,7 @@ class Ledger:
         return len(self._starts)
 
     def read(self, since: int, upto: int, kinds: tuple[str, ...]) -> bytes:
-        """Facts with since < seq <= upto as one JSON array; a kind ending in a dot stands for all that begin with it."""
+        """Facts with since < seq <= upto as one JSON array; a kind ending in a dot means all that begin so."""
         if since >= upto:
             return b"[]"
         marks = tuple(f'"kind":"{kind}' + ("" if kind.endswith(".") else '"') for kind in kinds)

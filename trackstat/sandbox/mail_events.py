@@ -1,7 +1,7 @@
 """What becomes of an email over time, and the signed webhooks that tell of it.
 
-The part before the @ decides: bounce, soft, complain, unsubscribe, open, click, reject, silent; alone or followed by digits
-or by one of + . - _ and anything.
+The part before the @ decides: bounce, soft, complain, unsubscribe, open, click, reject, silent; alone, or followed by
+digits, or by one of + . - _ and anything.
 """
 
 import re

@@ -106,7 +106,10 @@ class MailPages:
         main = f"""{back}<h1>{e(address)}</h1>
 <div class="mailbox{" reading" if chosen else ""}">
 <nav class="card list" aria-label="Emails" id="live-list" data-live>{self._list(mails, mail)}</nav>
-<article class="card mail"><p class="to-list"><a href="{box}">‹ Emails to {e(address)}</a></p>{self._reading(mail)}</article>
+<article class="card mail">
+<p class="to-list"><a href="{box}">‹ Emails to {e(address)}</a></p>
+{self._reading(mail)}
+</article>
 </div>"""
         return page(mail.subject or address, main, said=said, status=status)
 
@@ -123,7 +126,9 @@ class MailPages:
     def _reading(self, mail: Mail) -> str:
         content = self.sandbox.mails.content(mail)
         return f"""<h2>{e(mail.subject or "(no subject)")}</h2>
-<dl class="envelope"><dt>From</dt><dd>{e(mail.sender)}</dd><dt>To</dt><dd>{e(mail.to)}</dd><dt>Date</dt><dd>{when(mail.at)}</dd></dl>
+<dl class="envelope">
+<dt>From</dt><dd>{e(mail.sender)}</dd><dt>To</dt><dd>{e(mail.to)}</dd><dt>Date</dt><dd>{when(mail.at)}</dd>
+</dl>
 {_buttons(mail, content)}
 <iframe title="The email as the patient sees it" src="{path("mail", mail.id, "body")}"
  sandbox="allow-popups allow-popups-to-escape-sandbox"></iframe>
@@ -158,7 +163,7 @@ def _buttons(mail: Mail, content: Content) -> str:
 
 def _events(mail: Mail) -> str:
     if mail.via == "smtp":
-        return f'<p class="quiet">Came by SMTP: {state("good", "Delivered")} to this mailbox, and nothing more is reported.</p>'
+        return f'<p class="quiet">Came by SMTP: {state("good", "Delivered")}, and nothing more is reported.</p>'
     rows = "".join(
         f"<li>{state(*_WORDS[each['event']])} {when(datetime.fromisoformat(each['at']))}</li>" for each in mail.events
     )

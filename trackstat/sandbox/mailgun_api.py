@@ -172,7 +172,7 @@ def _content(form: MultiDictProxy, recipient: str, message_id: str, filled) -> C
     for key, value in form.items():
         if key.startswith("h:") and key.lower() != "h:message-id":
             headers.append((key[2:], filled(str(value))))
-    files = [part for part in (*form.getall("attachment", []), *form.getall("inline", []))]
+    files = (*form.getall("attachment", []), *form.getall("inline", []))
     return Content(
         headers=headers,
         text=filled(str(form.get("text", ""))),

@@ -8,8 +8,8 @@ from aiohttp import web
 
 # No inline script or style anywhere; the emails' own HTML lives in a frame with a policy of its own.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; "
-    "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
 )
 
 
@@ -62,7 +62,7 @@ def page(title: str, main: str, *, query: str = "", status: int = 200, said: str
 <span class="purpose">What your patients get. Nothing here leaves this machine.</span>
 <form class="search" role="search" action="/sandbox/" method="get">
 <label class="hidden" for="q">Search phones and mailboxes</label>
-<input id="q" name="q" type="search" value="{e(query)}" placeholder="Search a number, address or words" autocomplete="off">
+<input id="q" name="q" type="search" value="{e(query)}" autocomplete="off" placeholder="Number, address or words">
 <button>Search</button>
 </form>
 </header>

@@ -53,11 +53,12 @@ class Pages:
         return page(
             "Phones and mailboxes",
             f"""<h1>Phones and mailboxes</h1>
+<nav class="jump" aria-label="On this page"><a href="#phones">Phones</a><a href="#mailboxes">Mailboxes</a></nav>
 <div id="live-index" data-live>
 {self._figures()}
 <div class="columns">
-<section class="card"><h2>Phones</h2>{self._phones(request, query)}</section>
-<section class="card"><h2>Mailboxes</h2>{self._mailboxes(request, query)}</section>
+<section class="card" id="phones"><h2>Phones</h2>{self._phones(request, query)}</section>
+<section class="card" id="mailboxes"><h2>Mailboxes</h2>{self._mailboxes(request, query)}</section>
 </div>
 </div>""",
             query=query,

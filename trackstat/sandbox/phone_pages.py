@@ -71,9 +71,13 @@ class PhonePages:
         main = f"""<p class="back"><a href="/sandbox/">‹ All phones and mailboxes</a></p>
 <div class="desk">
 <section class="phone" aria-label="Phone {e(phone(number))}">
-<div class="phone-top"><h1>{e(phone(number))}</h1><p>{e(self._title(scope)) if scope else "New conversation"}</p></div>
+<div class="phone-top">
+<h1>{e(phone(number))}</h1><p>{e(self._title(scope)) if scope else "New conversation"}</p>
+</div>
 {self._tabs(number, threads, scope)}
-<div class="thread" id="live-thread" data-live data-bottom tabindex="0" aria-label="Texts">{self._bubbles(threads.get(scope, []))}</div>
+<div class="thread" id="live-thread" data-live data-bottom tabindex="0" role="log" aria-label="Texts">
+{self._bubbles(threads.get(scope, []))}
+</div>
 {self._reply(number, threads, scope)}
 </section>
 <aside class="card facts" id="live-facts" data-live>{self._facts(number)}</aside>
@@ -112,8 +116,8 @@ class PhonePages:
         hidden = len(messages) - _SHOWN
         earlier = f'<p class="earlier">{hidden:,} earlier texts are in the ledger.</p>' if hidden > 0 else ""
         return earlier + "".join(
-            f'<div class="bubble {"mine" if message.inbound else "theirs"}"><p>{e(message.body)}</p>'
-            f'<p class="under">{when(message.created)}{"" if message.inbound else " · " + message_state(message)}</p></div>'
+            f'<div class="bubble {"mine" if message.inbound else "theirs"}"><p>{e(message.body)}</p><p class="under">'
+            f"{when(message.created)}{'' if message.inbound else ' · ' + message_state(message)}</p></div>"
             for message in messages[-_SHOWN:]
         )
 

@@ -124,7 +124,7 @@ def signed_headers(token: str, url: str, fields: dict[str, str]) -> dict[str, st
 def connection_overrides(url: str) -> tuple[str, tuple[float, ...], Callable[[int], bool], float]:
     """`#rc=5&rp=all` and the like, https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
 
-    Returns the URL without them, the waits before each retry (seconds), which failures are retried, the timeout (seconds).
+    Returns the URL without them, seconds to wait before each retry, which failures are retried, the timeout in seconds.
     """
     plain, _, fragment = url.partition("#")
     said = {key: values[-1] for key, values in parse_qs(fragment).items()}
