@@ -47,6 +47,9 @@ class SendingIdentity(PracticeModel):
     daily_cap = models.PositiveIntegerField(null=True, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=200, blank=True)
+    # Which dispatch run has the lane and until when, see messaging.lanes.
+    lane_token = models.UUIDField(null=True, editable=False)
+    lane_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "sending identities"

@@ -144,6 +144,12 @@ class Message(PracticeModel):
             models.Index(fields=["practice", "patient", "-created_at"], name="message_patient"),
             models.Index(fields=["practice", "contact_point"], name="message_contact_point"),
             models.Index(fields=["practice", "armed_at"], condition=Q(state="unknown"), name="message_unknown"),
+            models.Index(
+                fields=["practice", "identity", "armed_at"],
+                include=["segments"],
+                condition=Q(armed_at__isnull=False),
+                name="message_armed",
+            ),
         ]
 
     def __str__(self) -> str:
