@@ -20,7 +20,11 @@ PATIENT_COLUMNS = {
     "sex": "s.sex",
     "status": "CASE WHEN s.is_active THEN 'active' ELSE 'inactive' END",
     "inactive_reason": "s.inactive_reason",
-    "cell": "s.cell",
+    "cell": """coalesce(nullif(s.cell, ''), (
+        SELECT cp.address FROM audience_contactpoint cp
+        WHERE cp.practice_id = %(practice)s AND cp.channel = 'text' AND cp.line_type = 'mobile'
+          AND cp.address <> '' AND cp.address IN (s.home_phone, s.work_phone)
+        ORDER BY cp.address <> s.home_phone LIMIT 1), '')""",
     "home_phone": "s.home_phone",
     "work_phone": "s.work_phone",
     "email": "s.email",

@@ -35,6 +35,9 @@ class ContactPoint(PracticeModel):
     address = models.CharField(max_length=254, help_text="E.164 number or lower-case email.")
     validity = models.CharField(max_length=10, choices=Validity, default=Validity.UNKNOWN)
     validity_reason = models.CharField(max_length=200, blank=True)
+    # What the carrier's look-up said a number is (mobile, landline, voip, other); '' = never asked. Where the EHR marks
+    # no number as mobile, one that the look-up calls mobile is texted.
+    line_type = models.CharField(max_length=10, blank=True, db_default="")
     # When the patient opted out; null = not opted out.
     all_opted_out_at = models.DateTimeField(null=True)
     announcement_opted_out_at = models.DateTimeField(null=True)

@@ -140,6 +140,11 @@ class Twilio(Provider):
         # A 500 may be the answer to something that was done; a 4xx without Twilio's code came from in between.
         return Unclear(f"HTTP {status}", status)
 
+    def line_type(self, number: str) -> str:
+        """mobile, landline, fixedVoip, …; "" when unknown. Raises TwilioException and RequestException."""
+        answer = self._client.lookups.v2.phone_numbers(number).fetch(fields="line_type_intelligence")
+        return (answer.line_type_intelligence or {}).get("type") or ""
+
     def verify(self, request: HttpRequest) -> bool:
         """X-Twilio-Signature over our public address, whatever proxy the request came through. It has no time in it."""
         signature = request.headers.get("X-Twilio-Signature")

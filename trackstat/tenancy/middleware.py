@@ -4,6 +4,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve, set_script_prefix, set_urlconf
+from django.utils import timezone
 
 from trackstat.tenancy import audit
 from trackstat.tenancy.models import Membership, Practice
@@ -32,7 +33,9 @@ class PracticeMiddleware:
         with practice_scope(practice, request.user):
             request.practice, request.membership = practice, _membership(practice, request.user)
             request.may_enter = request.membership is not None
-            response = self._admin(request) if "admin" in match.namespaces else self.get_response(request)
+            # Moments are shown on the practice's clock.
+            with timezone.override(practice.tz if request.may_enter else None):
+                response = self._admin(request) if "admin" in match.namespaces else self.get_response(request)
             if response.status_code >= 500 or getattr(request, "failed", False):
                 transaction.set_rollback(True)
         if request.may_enter:

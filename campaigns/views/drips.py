@@ -1,0 +1,88 @@
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from campaigns import drafts
+from campaigns.forms import DripForm
+from campaigns.models import Campaign, Step
+from campaigns.problems import problems
+from campaigns.triggers import trigger_for
+from campaigns.views.frame import blockers, find
+from messaging import merge
+from messaging.words import OPT_OUT_LINE
+from trackstat.htmx import page, redirect_to
+from trackstat.tenancy.permissions import needs
+
+BIRTHDAY = "birthday"
+
+
+@require_http_methods(["GET", "POST"])
+@needs("campaigns.change_campaign")
+def new_drip(request: HttpRequest) -> HttpResponse:
+    form = DripForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            campaign = drafts.create(Campaign.Kind.DRIP, form.cleaned_data["name"], request.user, trigger=BIRTHDAY)
+            saved = _save(form, campaign, None, request.user)
+            # Words that cannot be sent leave no half campaign behind.
+            transaction.set_rollback(not saved)
+        if saved:
+            return redirect_to(request, request.practice.url("campaigns:drip", campaign.pk))
+    return _page(request, form, None)
+
+
+@require_http_methods(["GET", "POST"])
+@needs("campaigns.change_campaign")
+def drip(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = find(pk, Campaign.Kind.DRIP)
+    step = campaign.steps.select_related("content").first()
+    form = DripForm(request.POST or None, initial=_initial(campaign, step))
+    if request.method == "POST" and form.is_valid() and _save(form, campaign, step, request.user):
+        messages.success(request, "Saved.")
+        return redirect_to(request, request.practice.url("campaigns:drip", campaign.pk))
+    return _page(request, form, campaign)
+
+
+def _save(form: DripForm, campaign: Campaign, step: Step | None, by) -> bool:
+    said = form.cleaned_data
+    try:
+        drafts.rename(campaign, said["name"], campaign.version, by)
+        drafts.save_step(
+            campaign,
+            said["channel"],
+            said["subject"],
+            said["body"],
+            Step.When.NOW,
+            None,
+            0,
+            campaign.version,
+            by,
+            position=step.position if step else None,
+            time_of_day=said["time_of_day"],
+        )
+    except drafts.BadWords as bad:
+        for problem in bad.problems:
+            form.add_error("body", problem)
+    except (drafts.NotEditable, drafts.Conflict) as refused:
+        form.add_error(None, str(refused))
+    return not form.errors
+
+
+def _initial(campaign: Campaign, step: Step | None) -> dict:
+    initial = {"name": campaign.name}
+    if step:
+        initial |= {"channel": step.channel, "time_of_day": step.time_of_day}
+        initial |= {"subject": step.content.subject, "body": step.content.body} if step.content else {}
+    return initial
+
+
+def _page(request: HttpRequest, form: DripForm, campaign: Campaign | None) -> HttpResponse:
+    context = {"form": form, "campaign": campaign, "fields": merge.FIELDS, "opt_out_line": OPT_OUT_LINE}
+    if campaign is not None:
+        found = problems(campaign) if campaign.may_be_edited else []
+        context |= {
+            "trigger": trigger_for(campaign.trigger).describe(campaign.trigger_value),
+            "blockers": blockers(request.practice, campaign, found),
+        }
+    return page(request, "campaigns/drip.html", status=422 if form.errors else 200, **context)
