@@ -2,7 +2,7 @@
 
 import calendar
 import datetime as dt
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 from django.db.models import TextChoices
@@ -95,6 +95,8 @@ class RangeForm(ValuesForm):
     start = Day(required=False, label="First day")
     end = Day(required=False, label="Last day")
 
+    usual: ClassVar[dict[str, Any]] = {"least": 6, "most": 18, "unit": "months"}
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if self.errors:
@@ -127,6 +129,8 @@ class PastRange(RangeForm):
 
 class FutureRange(RangeForm):
     """Ranges that a date ahead of us can lie in."""
+
+    usual: ClassVar[dict[str, Any]] = {"least": 1, "most": 7, "unit": "days"}
 
     range = OneOf(label="When", choices=_FUTURE, error_messages={"required": "choose when."})
 

@@ -1,6 +1,6 @@
 """Form fields for the values of filters: strict about what comes in, and able to say it back as JSON."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import Model
@@ -88,6 +88,8 @@ class ValuesForm(forms.Form):
 
     use_required_attribute = False
     malformed = ""
+    # Values for fields that come into view because another one changed.
+    usual: ClassVar[dict[str, Any]] = {}
 
     @classmethod
     def of(cls, value: Any, prefix: str | None = None) -> "ValuesForm":

@@ -2,7 +2,7 @@
 
 import calendar
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import Q
@@ -41,6 +41,7 @@ class Status(Filter):
     group = PATIENT
     icon = "circle-user"
     form = StatusForm
+    initial: ClassVar[dict[str, Any]] = {"status": "active"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         q = Q(status=value["status"])
@@ -78,6 +79,7 @@ class Age(Filter):
     group = PATIENT
     icon = "cake"
     form = AgeForm
+    initial: ClassVar[dict[str, Any]] = {"min": 18}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         q = Q()
@@ -99,7 +101,7 @@ class Age(Filter):
 
 
 def age_on(birth_date: dt.date, on: dt.date) -> int:
-    """Full years. Who was born on 29 February is a year older on the 28th in common years, when the birthday text goes."""
+    """Full years. Born on 29 February, one is a year older on the 28th of common years, when the birthday text goes."""
     birthday = (birth_date.month, birth_date.day)
     if birthday == (2, 29) and not calendar.isleap(on.year):
         birthday = (2, 28)
@@ -127,6 +129,7 @@ class Sex(Filter):
     group = PATIENT
     icon = "users"
     form = SexForm
+    initial: ClassVar[dict[str, Any]] = {"sex": ["female"]}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         return Q(sex__in=value["sex"])

@@ -58,6 +58,8 @@ class Filter:
     form: ClassVar[type[ValuesForm]]
     may_be_primary: ClassVar[bool] = False
     icon: ClassVar[str] = "funnel"
+    # What the builder starts with when the filter is added: best a value that can be used at once.
+    initial: ClassVar[dict[str, Any]] = {}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         raise NotImplementedError
@@ -78,6 +80,10 @@ class Filter:
         """False for everyone once a chosen row is gone: leaving out a deleted tag must not let everyone in."""
         return None
 
+    def fits(self, raw: dict[str, Any]) -> bool:
+        """What was posted belongs to this filter, not to the one the row held before."""
+        return True
+
     def shape(self) -> dict[str, str]:
         return {name: _shape(field) for name, field in self.form.base_fields.items()}
 
@@ -87,6 +93,8 @@ def _shape(field: forms.Field) -> str:
 
 
 REGISTRY: dict[str, Filter] = {}
+# In the order staff look for them; a group not named here comes last.
+GROUPS = ("Visits and dates", "Patient", "Tags")
 
 
 def register(cls: type[Filter]) -> type[Filter]:
@@ -107,8 +115,8 @@ def primary() -> list[Filter]:
 
 
 def grouped() -> dict[str, list[Filter]]:
-    """Every filter by group, in the order of registration: the menu "Add filter"."""
-    groups: dict[str, list[Filter]] = {}
+    """Every filter by group, as the menu "Add filter" offers them."""
+    groups: dict[str, list[Filter]] = {group: [] for group in GROUPS}
     for each in REGISTRY.values():
         groups.setdefault(each.group, []).append(each)
-    return groups
+    return {group: filters for group, filters in groups.items() if filters}

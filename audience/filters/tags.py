@@ -1,6 +1,6 @@
 """Tags on the patient: any, all or none of some."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.lookups import Exact
@@ -27,6 +27,7 @@ class Tags(Filter):
     group = "Tags"
     icon = "tag"
     form = TagsForm
+    initial: ClassVar[dict[str, Any]] = {"match": "any"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         if value["match"] == "all":

@@ -1,7 +1,7 @@
 """Visits by date: the filters one of which is an audience's primary one (A1)."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -20,6 +20,10 @@ class ByDate(Filter):
     may_be_primary = True
     icon = "calendar"
     column = ""
+    initial: ClassVar[dict[str, Any]] = {"range": "ago", "least": 6, "most": 18, "unit": "months"}
+
+    def fits(self, raw: dict[str, Any]) -> bool:
+        return raw.get("range") in dict(self.form.base_fields["range"].choices)  # type: ignore[attr-defined]
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         return days_within(self.column, resolve(value, on.date))
@@ -73,6 +77,7 @@ class NextVisit(ByDate):
     key = "next_visit"
     label = "Next visit"
     form = FutureRange
+    initial: ClassVar[dict[str, Any]] = {"range": "next", "most": 7, "unit": "days"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         return next_visit_in(resolve(value, on.date), on)
@@ -94,6 +99,7 @@ class HasFutureAppointment(Filter):
     group = VISITS
     icon = "calendar-check"
     form = YesNo
+    initial: ClassVar[dict[str, Any]] = {"has": "no"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         ahead = next_visit_in(Range(None, None), on)

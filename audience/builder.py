@@ -1,0 +1,196 @@
+"""The audience builder: one component, hosted by any page that needs an audience.
+
+The host makes a `Builder` for its definition and gives the addresses (`urls`): `page` (GET: the hosting page, which
+also answers for the preview), `save`, `load`, `remove`, `undo` (POST) and `explain` (GET). Its views are:
+
+    definition, require = posted(request.POST)          # save
+    …store them; BadDefinition means they are not complete yet…
+    return builder.answer(request)
+
+    …remove or put back patient posted_patient(request.POST)…          # remove, undo
+    return builder.answer(request)
+
+    return builder.respond(request, "host/page.html", …)               # page
+    return builder.explain(request)                                    # explain
+"""
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect
+
+from audience.filters import FIELDS, Audience, BadDefinition, Breakdown, fields_for, grouped, primary, validate
+from audience.listing import Listing, listing, search
+from audience.models import Category, Patient
+from audience.rows import FilterRow, definition_rows, posted_definition
+from trackstat.htmx import page, refresh, wants_part
+from trackstat.tenancy.models import Practice
+
+TEMPLATE = "audience/builder.html"
+CHANGED = "audience-changed"
+
+
+class Builder:
+    """What the component's template shows. Use within the practice's scope.
+
+    `require`: ticked boxes, None while nobody touched them (then they follow `channels`). `removed`: rows with a
+    `patient`, taken out by hand. `members`: the loaded patients, None before Load. `hidden`: values of the host's
+    own to come back with each save, e.g. a version. `editable` False shows everything and changes nothing.
+    """
+
+    def __init__(
+        self,
+        practice: Practice,
+        definition: dict[str, Any],
+        require: Collection[str] | None,
+        on: dt.date,
+        urls: Mapping[str, str],
+        *,
+        channels: Collection[str] = (),
+        category: str = Category.ANNOUNCEMENT,
+        removed: Any = None,
+        members: Any = None,
+        is_stale: bool = False,
+        loaded_at: dt.datetime | None = None,
+        hidden: Mapping[str, Any] | None = None,
+        editable: bool = True,
+        may_be_blank: bool = False,
+    ) -> None:
+        self.practice, self.definition, self.on, self.urls = practice, definition or {}, on, urls
+        self.is_touched = require is not None
+        self.require = list(fields_for(channels) if require is None else require)
+        self.category, self.removed, self.members = category, removed, members
+        self.is_stale, self.loaded_at, self.hidden = is_stale, loaded_at, dict(hidden or {})
+        self.editable, self.may_be_blank = editable, may_be_blank
+
+    # Answers
+
+    def respond(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+        """The hosting page with `builder` in its context; for htmx (search, sort, pages of the preview) the preview."""
+        context |= self.context(request)
+        if wants_part(request):
+            return page(request, TEMPLATE, partial="preview", **context)
+        return page(request, template, **context)
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """After a change: the panel, and the filters when their shape changed; the preview asks for itself.
+
+        Filters are left alone while only a value changes, so nobody's typing is disturbed.
+        """
+        if not request.htmx:
+            return redirect(self.urls["page"])
+        response = page(request, TEMPLATE, partial="answer", **self.context(request, with_preview=False))
+        if request.POST.get("drawn") == self.drawn:
+            response["HX-Reswap"] = "none"
+        return refresh(response, CHANGED)
+
+    def explain(self, request: HttpRequest) -> HttpResponse:
+        """Why patients found by `q`, or the one of `patient`, are in or not."""
+        return page(request, TEMPLATE, partial="why", **self.context(request, with_preview=False) | self._why(request))
+
+    def context(self, request: HttpRequest, with_preview: bool = True) -> dict[str, Any]:
+        return {
+            "builder": self,
+            "listing": self.listing(request) if with_preview else None,
+            "filter_groups": grouped(),
+            "primary_filters": primary(),
+            "boxes": [(key, label, key in self.require) for key, label in FIELDS.items()],
+            "today": self.on,
+        }
+
+    # What is shown
+
+    @cached_property
+    def rows(self) -> list[FilterRow]:
+        """The primary filter first (perhaps blank), then the others."""
+        return definition_rows(self.definition, self.practice, self.on)
+
+    @property
+    def primary_row(self) -> FilterRow:
+        return self.rows[0]
+
+    @property
+    def filter_rows(self) -> list[FilterRow]:
+        return self.rows[1:]
+
+    @property
+    def drawn(self) -> str:
+        """What the filters look like, apart from the values in them."""
+        return "|".join(row.drawn for row in self.rows)
+
+    @cached_property
+    def problem(self) -> str:
+        """Why there is no number: a sentence, '' when the definition can be used."""
+        try:
+            validate(self.definition, may_be_blank=self.may_be_blank)
+        except BadDefinition as bad:
+            return str(bad)
+        return ""
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.definition.get("primary") and not self.definition.get("filters")
+
+    @cached_property
+    def audience(self) -> Audience | None:
+        if self.problem:
+            return None
+        return Audience(
+            self.practice,
+            self.definition,
+            self.on,
+            self.require,
+            category=self.category,
+            removed=self.removed,
+            may_be_blank=self.may_be_blank,
+        )
+
+    @cached_property
+    def breakdown(self) -> Breakdown | None:
+        return self.audience.breakdown() if self.audience else None
+
+    @property
+    def sentences(self) -> list[str]:
+        return self.audience.sentences() if self.audience else []
+
+    @property
+    def is_loaded(self) -> bool:
+        """What the preview shows is what was loaded; else it is who matches at this moment."""
+        return self.members is not None and not self.is_stale
+
+    def listing(self, request: HttpRequest) -> Listing | None:
+        if self.is_loaded:
+            return listing(request, self.members, self.on)
+        return listing(request, self.audience.queryset(), self.on) if self.audience else None
+
+    @cached_property
+    def removed_patients(self) -> list[Patient]:
+        if self.removed is None:
+            return []
+        ids = self.removed.values("patient")
+        return list(Patient.objects.filter(pk__in=ids).order_by("last_name", "first_name", "pk")[:500])
+
+    def _why(self, request: HttpRequest) -> dict[str, Any]:
+        q, pk = request.GET.get("why", "").strip(), request.GET.get("patient", "")
+        if pk.isdigit() and self.audience:
+            patient = get_object_or_404(Patient.objects, pk=int(pk[:18]))
+            return {"patient": patient, "explanation": self.audience.explain(patient), "why": q}
+        found = search(Patient.objects.all(), q).order_by("last_name", "first_name", "pk")[:6] if len(q) > 1 else []
+        return {"found": list(found), "why": q}
+
+
+def posted(data: QueryDict) -> tuple[dict[str, Any], list[str] | None]:
+    """The definition and the ticked boxes of a save; the boxes are None as long as nobody has touched them."""
+    require = None
+    if "1" in data.getlist("touched"):
+        require = [field for field in FIELDS if field in data.getlist("require")]
+    return posted_definition(data), require
+
+
+def posted_patient(data: QueryDict) -> Patient:
+    """The patient that a remove or undo names; 404 for a missing one or another practice's."""
+    pk = data.get("patient", "")
+    return get_object_or_404(Patient.objects, pk=int(pk[:18]) if pk.isdigit() else 0)

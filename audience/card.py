@@ -1,0 +1,97 @@
+"""What a patient's page shows. Later apps add their parts with `@section` (campaigns received, say)."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from audience.filters import On
+from audience.filters.people import age_on
+from audience.filters.visits import next_visit_at
+from audience.models import Appointment, Category, Channel, ContactPoint, Patient, Tag
+from trackstat.clock import today
+from trackstat.tenancy.models import Practice
+
+VISITS_SHOWN = 50
+
+
+class Row(NamedTuple):
+    """A line of a section: what it is, when (UTC), its state's name, and where it leads."""
+
+    words: str
+    at: Any
+    state: str
+    url: str = ""
+
+
+class Section(NamedTuple):
+    title: str
+    empty: str
+    rows: list[Row]
+
+
+Sections = Callable[[Patient, Practice], Section]
+SECTIONS: list[Sections] = []
+
+
+def section(build: Sections) -> Sections:
+    """Decorator for AppConfig.ready of a later app: another part of every patient's page, in few statements."""
+    SECTIONS.append(build)
+    return build
+
+
+class Contact(NamedTuple):
+    """A phone or mailbox and what may be done with it."""
+
+    label: str
+    address: str
+    is_phone: bool
+    state: str
+    words: str
+
+
+def card(patient: Patient, practice: Practice) -> dict[str, Any]:
+    """In the practice's scope; a fixed number of statements."""
+    on = On(today(practice), practice.tz)
+    appointments = Appointment.objects.filter(patient=patient).select_related("provider", "purpose", "location")
+    carried = list(Tag.objects.filter(patient_tags__patient=patient).order_by("name"))
+    ids = {tag.pk for tag in carried}
+    return {
+        "patient": patient,
+        "age": age_on(patient.birth_date, on.date) if patient.birth_date else None,
+        "next_visit": next_visit_at(patient, on),
+        "contacts": _contacts(patient),
+        "appointments": list(appointments.order_by("-starts_at")[:VISITS_SHOWN]),
+        "cases": list(patient.cases.order_by("-is_active", "case_type")),
+        "tags": carried,
+        "other_tags": [tag for tag in Tag.objects.filter(reserved=False) if tag.pk not in ids],
+        "sections": [build(patient, practice) for build in SECTIONS],
+    }
+
+
+def _contacts(patient: Patient) -> list[Contact]:
+    points = {
+        point.channel: point
+        for point in ContactPoint.objects.filter(address__in=[patient.cell, patient.email])
+        if point.address == patient.address_for(point.channel)
+    }
+    contacts = [
+        _contact("Cell", patient.cell, points.get(Channel.TEXT)),
+        Contact("Home", patient.home_phone, True, "missing" if not patient.home_phone else "", ""),
+        Contact("Work", patient.work_phone, True, "missing" if not patient.work_phone else "", ""),
+        _contact("Email", patient.email, points.get(Channel.EMAIL)),
+    ]
+    return [each for each in contacts if each.address or each.label in {"Cell", "Email"}]
+
+
+def _contact(label: str, address: str, point: ContactPoint | None) -> Contact:
+    is_phone = label == "Cell"
+    if point is None:
+        return Contact(label, address, is_phone, "missing", "" if address else "None in the EHR")
+    if point.all_opted_out_at:
+        return Contact(label, address, is_phone, "opted_out", "Opted out of everything")
+    if not point.is_usable:
+        state = "landline" if point.validity == ContactPoint.Validity.LANDLINE else "invalid"
+        return Contact(label, address, is_phone, state, point.validity_reason or point.get_validity_display())
+    for category in Category:
+        if point.opted_out_of(category):
+            return Contact(label, address, is_phone, "opted_out", f"Opted out: {category.label.lower()}")
+    return Contact(label, address, is_phone, "ok", "May be texted" if is_phone else "May be emailed")

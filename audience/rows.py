@@ -1,0 +1,95 @@
+"""Filters as rows of a form: a stored definition to rows, posted rows back to a definition."""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from audience.filters import REGISTRY, Filter, On
+from audience.filters.fields import ValuesForm
+from trackstat.tenancy.models import Practice
+
+_BLANK_PRIMARY = "p"
+
+
+@dataclass
+class FilterRow:
+    """One filter in the builder; `filter` None is the blank primary line."""
+
+    prefix: str
+    filter: Filter | None
+    value: dict[str, Any]
+    excludes: bool
+    on: On
+
+    @cached_property
+    def form(self) -> ValuesForm:
+        assert self.filter is not None
+        return self.filter.form.of(self.value, prefix=self.prefix)
+
+    @property
+    def fields(self) -> list[forms.BoundField]:
+        return self.form.shown() if self.filter else []
+
+    @property
+    def note(self) -> str:
+        """The dates that a relative range comes to today."""
+        if self.filter is None or not self.form.is_valid():
+            return ""
+        return self.filter.note(self.form.cleaned_data, self.on)
+
+    @property
+    def drawn(self) -> str:
+        key = self.filter.key if self.filter else ""
+        return f"{self.prefix}:{key}:{','.join(field.name for field in self.fields)}"
+
+
+def definition_rows(definition: dict[str, Any], practice: Practice, on: dt.date) -> list[FilterRow]:
+    """Filters this version does not know are left out here; the panel's sentence tells of them."""
+    of_day = On(on, practice.tz)
+    first = definition.get("primary") or {}
+    rows = [FilterRow(_BLANK_PRIMARY, REGISTRY.get(first.get("key", "")), first.get("value", {}), False, of_day)]
+    for n, each in enumerate(definition.get("filters", [])):
+        if found := REGISTRY.get(each.get("key")):
+            rows.append(FilterRow(f"f{n}", found, each.get("value", {}), each.get("mode") == "exclude", of_day))
+    return rows
+
+
+def posted_definition(data: QueryDict) -> dict[str, Any]:
+    """Rows in the order they stand in. `add` puts a filter at the end, `drop` takes the row of that prefix away."""
+    filters = []
+    for prefix in data.getlist("row"):
+        key = data.get(f"{prefix}-key", "")
+        if prefix != data.get("drop"):
+            mode = "exclude" if data.get(f"{prefix}-mode") == "exclude" else "include"
+            filters.append({"key": key, "mode": mode, "value": _posted_value(data, prefix, key)})
+    if added := data.get("add"):
+        found = REGISTRY.get(added)
+        filters.append({"key": added, "mode": "include", "value": dict(found.initial) if found else {}})
+    key = data.get(f"{_BLANK_PRIMARY}-key", "")
+    primary = {"key": key, "value": _posted_value(data, _BLANK_PRIMARY, key)} if key else None
+    return {"primary": primary, "filters": filters}
+
+
+def _posted_value(data: QueryDict, prefix: str, key: str) -> dict[str, Any]:
+    """Typed where the values are complete, else as typed in, so that nothing is lost while one is still choosing."""
+    found = REGISTRY.get(key)
+    if found is None:
+        return {}
+    raw: dict[str, Any] = {}
+    for name, field in found.form.base_fields.items():
+        given = field.widget.value_from_datadict(data, data, f"{prefix}-{name}")
+        if isinstance(given, list | tuple):
+            given = [str(each)[:200] for each in given]
+        if given not in (None, "", []):
+            raw[name] = given if isinstance(given, list) else str(given)[:200]
+    if not found.fits(raw):
+        return dict(found.initial)
+    for name, usual in found.form.usual.items():
+        if f"{prefix}-{name}" not in data:
+            raw.setdefault(name, usual)
+    form = found.form.of(raw)
+    return form.json if form.is_valid() else raw
