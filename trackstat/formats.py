@@ -38,7 +38,7 @@ def day(value: date | datetime | None) -> str:
     """12 Mar 2026; a moment is first taken to the zone in force (the practice's)."""
     if value is None:
         return "–"
-    local = _local(value)
+    local = _local(value) if isinstance(value, datetime) else value
     return f"{local.day} {local:%b %Y}"
 
 
@@ -83,5 +83,5 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
-def _local(value: date | datetime) -> date | datetime:
-    return timezone.localtime(value) if isinstance(value, datetime) and timezone.is_aware(value) else value
+def _local(value: datetime) -> datetime:
+    return timezone.localtime(value) if timezone.is_aware(value) else value

@@ -1,9 +1,9 @@
 """The left menu: what a person may open in a practice. A page that does not exist (yet) is not offered."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
-from django.http import HttpRequest
 from django.urls import NoReverseMatch
 
 
@@ -16,10 +16,9 @@ class Item:
     children: tuple["Item", ...] = ()
     # What follows is found out for each request.
     url: str = ""
+    key: str = ""
     current: bool = False
     count: int | None = None
-    hint: str = ""
-    key: str = field(default="", compare=False)
 
 
 MENU = (
@@ -43,21 +42,27 @@ MENU = (
 # Places in a phone's bottom bar; the rest is in the sheet its last button opens.
 ON_PHONES = 4
 
+# Numbers beside menu entries, by url name: later apps register theirs, because trackstat may not import them.
+counts: dict[str, Callable[[Any], int]] = {}
 
-def menu(request: HttpRequest) -> list[Item]:
-    """The menu of the practice the request is in, for the person's role, with the current page marked."""
+
+def menu(request: Any) -> list[Item]:
+    """The menu of the practice the request is in, for the person's role, with the current place marked.
+
+    A view may say where it belongs: `request.place = "campaigns:drips"`.
+    """
     offered = list(_offered(MENU, request))
-    current = _current(offered, request.path)
+    current = _current(offered, request)
     return [_marked(item, current) for item in offered]
 
 
-def first_on_phones(offered: list[Item]) -> list[Item]:
+def first_on_phones(offered: Iterable[Item]) -> list[Item]:
     """The first places of the menu; a group gives its first page, under the group's icon."""
     flat = [replace(item.children[0], icon=item.icon, label="Campaigns") if item.children else item for item in offered]
     return flat[:ON_PHONES]
 
 
-def _offered(items: Iterable[Item], request: HttpRequest) -> Iterable[Item]:
+def _offered(items: Iterable[Item], request: Any) -> Iterable[Item]:
     for item in items:
         if item.permission and not request.membership.can(item.permission):
             continue
@@ -66,19 +71,28 @@ def _offered(items: Iterable[Item], request: HttpRequest) -> Iterable[Item]:
                 yield replace(item, children=children, key=item.label.lower())
             continue
         try:
-            yield replace(item, url=request.practice.url(item.url_name))
+            url = request.practice.url(item.url_name)
         except NoReverseMatch:
             continue
+        count = counts.get(item.url_name)
+        yield replace(item, url=url, count=count(request) if count else None)
 
 
-def _current(items: Iterable[Item], path: str) -> str:
-    """The longest address of the menu that the path lies under: a patient's page marks Patients."""
+def _current(items: Iterable[Item], request: Any) -> str:
+    """Name of the place the request is in: what the view says, else the longest address the path lies under, else
+    the first place of the same app."""
     flat = [item for parent in items for item in (parent.children or (parent,))]
-    under = [item.url for item in flat if path.startswith(item.url)]
-    return max(under, key=len, default="")
+    names = [item.url_name for item in flat]
+    if (said := getattr(request, "place", "")) in names:
+        return said
+    if under := [item for item in flat if request.path.startswith(item.url)]:
+        return max(under, key=lambda item: len(item.url)).url_name
+    match = getattr(request, "resolver_match", None)
+    app = f"{match.app_name}:" if match and match.app_name else None
+    return next((name for name in names if app and name.startswith(app)), "")
 
 
 def _marked(item: Item, current: str) -> Item:
     children = tuple(_marked(child, current) for child in item.children)
-    here = any(child.current for child in children) if children else bool(current) and item.url == current
+    here = any(child.current for child in children) if children else bool(current) and item.url_name == current
     return replace(item, children=children, current=here)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.urls import path
+from django.urls import ResolverMatch, path
 
 from tests import cast
 from trackstat import navigation, urls
@@ -43,6 +43,10 @@ def offered(rf, role, at="/north/"):
     return navigation.menu(request)
 
 
+def current(items):
+    return [label for item in items if item.current for label in (item.label, *current(item.children))]
+
+
 def labels(items):
     return [label for item in items for label in (item.label, *labels(item.children))]
 
@@ -56,9 +60,22 @@ def test_a_manager_is_offered_everything(rf):
 
 
 def test_a_page_below_marks_its_place_in_the_menu_and_the_group_around_it(rf):
-    marked = [i for i in offered(rf, "Manager", "/north/campaigns/blasts/12/audience/") if i.current]
-    assert [item.label for item in marked] == ["Communication"]
-    assert [child.label for child in marked[0].children if child.current] == ["Blast Campaigns"]
+    marked = offered(rf, "Manager", "/north/campaigns/blasts/12/audience/")
+    assert current(marked) == ["Communication", "Blast Campaigns"]
+
+
+def test_steps_of_a_campaign_mark_its_list_or_what_the_view_says(rf):
+    request = rf.get("/north/campaigns/12/name/")
+    request.practice, request.membership = Place(), Can("Manager")
+    request.resolver_match = ResolverMatch(None, (), {}, app_names=["campaigns"])
+    assert current(navigation.menu(request)) == ["Communication", "Blast Campaigns"]
+    request.place = "campaigns:drips"
+    assert current(navigation.menu(request)) == ["Communication", "Drip Campaigns"]
+
+
+def test_a_later_app_puts_a_number_beside_its_entry(rf, monkeypatch):
+    monkeypatch.setitem(navigation.counts, "messaging:inbox", lambda request: 3)
+    assert [item.count for item in offered(rf, "User") if item.count] == [3]
 
 
 def test_pages_that_do_not_exist_are_not_offered(rf, northside):

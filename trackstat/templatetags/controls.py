@@ -32,7 +32,8 @@ def button(
     words = content.strip()
     shape = ["small" if small else "", "square" if label and not words else ""]
     css = " ".join(filter(None, ["button", kind, *shape, class_]))
-    given |= {"aria_label": label or None, "title": label or None} if not words else {}
+    if not words:
+        given |= {"aria_label": label or None, "title": label or None}
     given |= {"data_opens": opens or None, "data_closes": closes or None, "popovertarget": menu or None}
     acts = type == "submit" or any(name.startswith("hx_") for name in given)
     drawn = [icons.svg(icon)] if icon else []
@@ -86,7 +87,7 @@ def confirm(
     **given: Any,
 ) -> SafeString:
     """A dialog that says in numbers what will happen and posts to `action`; its button says it again, never "OK"."""
-    words = {"id": id, "title": title, "action": action, "verb": verb, "kind": kind, "keep": keep}
+    words: dict[str, Any] = {"id": id, "title": title, "action": action, "verb": verb, "kind": kind, "keep": keep}
     words |= {"content": mark_safe(content), "given": attributes(given), "csrf_token": context.get("csrf_token")}
     return mark_safe(render_to_string("components/confirm.html", words))
 
