@@ -120,8 +120,8 @@ def test_a_callback_cut_off_by_a_kill_goes_out_after_the_restart(own, receiver):
     receiver.answer = lambda received: (200, "text/plain", "")
     again = own(speed=50)
     again.client.settle()
-    delivered = [each for each in receiver.at("/status") if each.fields["MessageStatus"] == "delivered"]
-    assert len(delivered) == 2
+    # Nothing but the one that was cut off, though the pace is back to telling of every status.
+    assert [each.fields["MessageStatus"] for each in receiver.at("/status")] == ["delivered"] * 2
 
 
 def test_a_torn_last_line_is_dropped(tmp_path):
@@ -190,7 +190,7 @@ def test_a_taken_port_is_said_and_not_a_trace(sandbox_server, tmp_path):
         timeout=20,
     )
     assert second.returncode == 1
-    assert "address already in use" in second.stderr
+    assert "already in use" in second.stderr
     assert "Traceback" not in second.stderr
 
 

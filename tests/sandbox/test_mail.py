@@ -330,3 +330,28 @@ def test_smtp_faults(sandbox, sandbox_server, action, error, copies):
         connection.send_message(mime_to(to))
     connection.close()
     assert len(sandbox.mails(to)) == copies
+
+
+def listed(practice, **query) -> list[tuple[str, str]]:
+    url = f"{practice.url}/v3/{practice.domain}/events"
+    answer = requests.get(url, params=query, auth=("api", API_KEY), timeout=5)
+    return [(item["event"], item["recipient"]) for item in answer.json()["items"]]
+
+
+def test_what_was_accepted_can_be_looked_up_by_message_id(sandbox, practice):
+    sandbox.set_faults([{"where": "email", "action": "500_after", "match": {"count": 1}}])
+    own = f"<attempt-7@{practice.domain}>"
+    with pytest.raises(AnymailRequestsAPIError):
+        practice.send("bounce@patients.example", headers={"Message-ID": own})
+    sandbox.settle()
+    practice.send("other@patients.example")
+    found = [("failed", "bounce@patients.example"), ("accepted", "bounce@patients.example")]
+    assert listed(practice, **{"message-id": own.strip("<>")}) == found
+    assert listed(practice, recipient="bounce@patients.example", event="accepted") == found[1:]
+    assert listed(practice, **{"message-id": "never-arrived@x.example"}) == []
+
+
+def test_the_list_of_events_lags_behind(sandbox, practice):
+    sandbox.set_faults([{"where": "email.list", "action": "list_lag", "seconds": 60}])
+    practice.send("ana@patients.example")
+    assert listed(practice) == []

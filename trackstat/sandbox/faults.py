@@ -25,6 +25,7 @@ ACTIONS = {
     "sms.inbound": CALLBACK_ACTIONS,
     "sms.list": (REQUEST_ACTIONS - {"500_after", "reset_after"}) | {"list_lag"},
     "email": REQUEST_ACTIONS,
+    "email.list": (REQUEST_ACTIONS - {"500_after", "reset_after"}) | {"list_lag"},
     "email.webhook": CALLBACK_ACTIONS,
     "smtp": {"smtp_drop_after_data", "smtp_drop_before_data", "smtp_4xx", "smtp_5xx", "stall_after", "latency"},
 }
@@ -86,11 +87,9 @@ class Faults:
         """Seconds."""
         return sum(r.ms / 1000 for r in self._of(where) if r.action == "latency" and r.meets(subject))
 
-    def list_lag(self, **subject: str) -> float:
+    def list_lag(self, where: str, **subject: str) -> float:
         """Seconds a message stays out of listings after it was accepted."""
-        return max(
-            (r.seconds for r in self._of("sms.list") if r.action == "list_lag" and r.meets(subject)), default=0.0
-        )
+        return max((r.seconds for r in self._of(where) if r.action == "list_lag" and r.meets(subject)), default=0.0)
 
     def _of(self, where: str) -> Iterator[Rule]:
         return (rule for rule in self.rules if rule.where == where)

@@ -6,6 +6,7 @@ digits, or by one of + . - _ and anything.
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -64,9 +65,10 @@ class MailEvents:
         if event == "clicked" and not url:
             url = next(iter(self.mails.content(mail).links()), "")
         fact = {"event": event, "planned": planned, "event_id": new_id(), **({"url": url} if url else {})}
-        self.ledger.append(
-            "email.event", id=mail.id, to=mail.to, domain=mail.domain, message_id=mail.message_id, **fact
-        )
+        domain = self.accounts.domains.get(mail.domain)
+        tells = bool(domain and domain.tracking_url)
+        about = {"id": mail.id, "to": mail.to, "domain": mail.domain, "message_id": mail.message_id}
+        self.ledger.append("email.event", **about, **fact, tells=tells)
         mail.events.append({**fact, "at": self.clock.now().isoformat(timespec="microseconds")})
         self.tell(mail, len(mail.events) - 1)
 
@@ -75,7 +77,7 @@ class MailEvents:
         if domain is None or not domain.tracking_url:
             return
         event = mail.events[place]
-        payload = {"signature": mailgun_signature(domain.signing_key), "event-data": self._event_data(mail, event)}
+        payload = {"signature": mailgun_signature(domain.signing_key), "event-data": event_data(mail, event)}
         self.courier.post(
             Letter(
                 kind="email.webhook",
@@ -90,68 +92,74 @@ class MailEvents:
             )
         )
 
-    def _event_data(self, mail: Mail, event: dict) -> dict:
-        """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads"""
-        name, _, severity = event["event"].partition(".")
-        data = {
-            "id": event["event_id"],
-            "event": name,
-            "timestamp": self.clock.now().timestamp(),
-            "log-level": {"failed": "error" if severity == "permanent" else "warn", "complained": "warn"}.get(
-                name, "info"
-            ),
-            "recipient": address_of(mail.to),
-            "recipient-domain": address_of(mail.to).rpartition("@")[2],
-            "domain": {"name": mail.domain},
-            "tags": mail.tags,
-            "campaigns": [],
-            "user-variables": mail.variables,
-            "flags": {"is-routed": False, "is-authenticated": True, "is-system-test": False, "is-test-mode": False},
-            "message": {
-                "headers": {
-                    "to": mail.to,
-                    "message-id": mail.message_id.strip("<>"),
-                    "from": mail.sender,
-                    "subject": mail.subject,
-                },
-                "attachments": [],
-                "size": mail.size,
+
+def accepted(mail: Mail) -> dict:
+    """The event of the email's arrival, which is listed but never posted."""
+    return {"event": "accepted", "event_id": mail.id, "at": mail.at.isoformat()}
+
+
+def event_data(mail: Mail, event: dict) -> dict:
+    """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads"""
+    name, _, severity = event["event"].partition(".")
+    data = {
+        "id": event["event_id"],
+        "event": name,
+        "timestamp": datetime.fromisoformat(event["at"]).timestamp(),
+        "log-level": {"failed": "error" if severity == "permanent" else "warn", "complained": "warn"}.get(name, "info"),
+        "recipient": address_of(mail.to),
+        "recipient-domain": address_of(mail.to).rpartition("@")[2],
+        "domain": {"name": mail.domain},
+        "tags": mail.tags,
+        "campaigns": [],
+        "user-variables": mail.variables,
+        "flags": {"is-routed": False, "is-authenticated": True, "is-system-test": False, "is-test-mode": False},
+        "message": {
+            "headers": {
+                "to": mail.to,
+                "message-id": mail.message_id.strip("<>"),
+                "from": mail.sender,
+                "subject": mail.subject,
+            },
+            "attachments": [],
+            "size": mail.size,
+        },
+    }
+    if name in ("delivered", "failed"):
+        data["envelope"] = {
+            "sender": address_of(mail.sender),
+            "sending-ip": "192.0.2.26",
+            "targets": address_of(mail.to),
+            "transport": "smtp",
+        }
+        data["delivery-status"] = _delivery_status(mail, event)
+    if name == "failed":
+        data |= {"severity": severity, "reason": "bounce" if severity == "permanent" else "generic"}
+    if name == "rejected":
+        data["reject"] = {"reason": "Sandbox rule for this recipient", "description": ""}
+    if name in ("opened", "clicked", "unsubscribed"):
+        data |= {
+            "ip": "192.0.2.50",
+            "geolocation": {"country": "US", "region": "MA", "city": "Boston"},
+            "client-info": {
+                "client-name": "Sandbox Mail",
+                "client-os": "iOS",
+                "client-type": "mobile browser",
+                "device-type": "mobile",
+                "user-agent": "Mozilla/5.0 (iPhone) SandboxMail/1.0",
             },
         }
-        if name in ("delivered", "failed"):
-            data["envelope"] = {
-                "sender": address_of(mail.sender),
-                "sending-ip": "192.0.2.26",
-                "targets": address_of(mail.to),
-                "transport": "smtp",
-            }
-            data["delivery-status"] = _delivery_status(mail, name, severity)
-        if name == "failed":
-            data |= {"severity": severity, "reason": "bounce" if severity == "permanent" else "generic"}
-        if name == "rejected":
-            data["reject"] = {"reason": "Sandbox rule for this recipient", "description": ""}
-        if name in ("opened", "clicked", "unsubscribed"):
-            data |= {
-                "ip": "192.0.2.50",
-                "geolocation": {"country": "US", "region": "MA", "city": "Boston"},
-                "client-info": {
-                    "client-name": "Sandbox Mail",
-                    "client-os": "iOS",
-                    "client-type": "mobile browser",
-                    "device-type": "mobile",
-                    "user-agent": "Mozilla/5.0 (iPhone) SandboxMail/1.0",
-                },
-            }
-        if name == "clicked":
-            data["url"] = event.get("url", "")
-        return data
+    if name == "clicked":
+        data["url"] = event.get("url", "")
+    return data
 
 
-def _delivery_status(mail: Mail, name: str, severity: str) -> dict:
+def _delivery_status(mail: Mail, event: dict) -> dict:
+    name, _, severity = event["event"].partition(".")
+    earlier = mail.events[: mail.events.index(event)]
     status = {
         "tls": True,
         "mx-host": "mx.sandbox.example",
-        "attempt-no": 1 + sum(1 for event in mail.events[:-1] if event["event"] == "failed.temporary"),
+        "attempt-no": 1 + sum(1 for each in earlier if each["event"] == "failed.temporary"),
         "description": "",
         "session-seconds": 0.4,
         "utf8": True,

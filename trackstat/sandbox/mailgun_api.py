@@ -5,8 +5,10 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import formataddr, getaddresses, parseaddr
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -16,7 +18,7 @@ from trackstat.sandbox.accounts import Accounts, Domain, basic
 from trackstat.sandbox.clock import Clock
 from trackstat.sandbox.faults import Faults
 from trackstat.sandbox.ledger import Ledger
-from trackstat.sandbox.mail_events import MailEvents
+from trackstat.sandbox.mail_events import MailEvents, accepted, event_data
 from trackstat.sandbox.mails import Content, Mail, Mails, address_of, new_id, parsed
 from trackstat.sandbox.requests import under_faults
 
@@ -42,16 +44,25 @@ class MailgunApi:
         return [
             web.post("/v3/{domain}/messages", self.send),
             web.post("/v3/{domain}/messages.mime", self.send),
+            web.get("/v3/{domain}/events", self.listing),
         ]
 
-    async def send(self, request: web.Request) -> web.Response:
+    def _domain(self, request: web.Request) -> Domain:
+        """Raises Refused."""
         user, password = basic(request.headers.get("Authorization"))
         domain = self.accounts.domains.get(request.match_info["domain"].lower())
         keys = [domain.api_key] if domain else [d.api_key for d in self.accounts.domains.values()]
         if user != "api" or not any(hmac.compare_digest(password.encode(), key.encode()) for key in keys):
-            return web.Response(status=401, text="Forbidden")
+            raise Refused(401, "Forbidden")
         if domain is None:
-            return mailgun_answer(404, f"Domain not found: {request.match_info['domain']}")
+            raise Refused(404, f"Domain not found: {request.match_info['domain']}")
+        return domain
+
+    async def send(self, request: web.Request) -> web.Response:
+        try:
+            domain = self._domain(request)
+        except Refused as refused:
+            return mailgun_answer(refused.status, refused.message)
         form = await request.post()
         mime = request.path.endswith(".mime")
 
@@ -67,6 +78,39 @@ class MailgunApi:
 
         subject = {"to": str(form.get("to", "")), "from": str(form.get("from", "")), "body": str(form.get("text", ""))}
         return await under_faults(request, self.faults, self.ledger, "email", subject, act, mailgun_error)
+
+    async def listing(self, request: web.Request) -> web.Response:
+        """What happened to emails, newest first; the way to find out whether one was accepted at all."""
+        try:
+            domain = self._domain(request)
+        except Refused as refused:
+            return mailgun_answer(refused.status, refused.message)
+        subject = {"to": request.query.get("recipient", "")}
+
+        def act() -> web.Response:
+            items = self._items(domain, request.query)
+            pages = dict.fromkeys(("first", "last", "next", "previous"), str(request.url))
+            return web.Response(
+                body=msgspec.json.encode({"items": items, "paging": pages}), content_type="application/json"
+            )
+
+        return await under_faults(request, self.faults, self.ledger, "email.list", subject, act, mailgun_error)
+
+    def _items(self, domain: Domain, query) -> list[dict]:
+        asked, recipient = query.get("message-id"), query.get("recipient", "").lower()
+        mails = self.mails.with_message_id(asked) if asked else self.mails.by_id.values()
+        lag = self.faults.list_lag("email.list", to=recipient)
+        listed_until = self.clock.now() - timedelta(seconds=lag)
+        items = [
+            event_data(mail, event)
+            for mail in mails
+            if mail.domain == domain.name and recipient in ("", address_of(mail.to)) and mail.at <= listed_until
+            for event in (accepted(mail), *mail.events)
+        ]
+        wanted = query.get("event", "")
+        limit = int(query["limit"]) if query.get("limit", "").isdigit() else 100
+        found = sorted((i for i in items if wanted in ("", i["event"])), key=lambda i: i["timestamp"], reverse=True)
+        return found[: min(limit, 300)]
 
     def _accept(self, domain: Domain, form: MultiDictProxy, mime: bool) -> str:
         recipients = [*_addresses(form, "to"), *_addresses(form, "cc"), *_addresses(form, "bcc")]
@@ -101,7 +145,7 @@ class MailgunApi:
         off = [
             what for what in ("opens", "clicks") if str(form.get(f"o:tracking-{what}", "")).lower() in ("no", "false")
         ]
-        facts = {
+        facts: dict[str, Any] = {
             "id": new_id(),
             "domain": domain.name,
             "message_id": message_id,

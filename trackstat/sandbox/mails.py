@@ -68,6 +68,7 @@ class Mails:
         self._end = os.fstat(self._fd).st_size
         self.by_id: dict[str, Mail] = {}
         self._by_mailbox: dict[str, list[Mail]] = {}
+        self._by_message_id: dict[str, list[Mail]] = {}
 
     def keep(self, content: bytes) -> tuple[int, int]:
         """Write content before the ledger speaks of it; an orphan left by a crash does no harm. Raises OSError."""
@@ -81,6 +82,7 @@ class Mails:
 
     def add(self, mail: Mail) -> None:
         self.by_id[mail.id] = mail
+        self._by_message_id.setdefault(mail.message_id.strip("<>"), []).append(mail)
         box = address_of(mail.to)
         kept = self._by_mailbox.pop(box, [])
         kept.append(mail)
@@ -96,6 +98,10 @@ class Mails:
     def mailbox(self, address: str) -> list[Mail]:
         """Oldest first."""
         return self._by_mailbox.get(address_of(address), [])
+
+    def with_message_id(self, message_id: str) -> list[Mail]:
+        """One for each recipient; angle brackets or not."""
+        return self._by_message_id.get(message_id.strip("<>"), [])
 
     def mailboxes(self) -> list[str]:
         """The one with the newest email first."""

@@ -77,5 +77,5 @@ def page(title: str, main: str, *, query: str = "", status: int = 200, said: str
         text=html,
         status=status,
         content_type="text/html",
-        headers={"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"},
+        headers={"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin", "Cache-Control": "no-store"},
     )

@@ -66,9 +66,8 @@ class Pages:
 
     def _figures(self) -> str:
         box = self.sandbox
-        texts = sum(1 for _ in box.messages.by_sid)
         figures = (
-            (texts, "texts"),
+            (len(box.messages.by_sid), "texts"),
             (len(box.mails.by_id), "emails"),
             (len(box.opt_outs), "opted out"),
             (box.pending, "steps still to come"),

@@ -131,7 +131,7 @@ class _Rebuilt:
     def _sms_status(self, fact: dict) -> None:
         message = self._sandbox.messages.by_sid[fact["sid"]]
         message.move(fact["status"], fact["error"], datetime.fromisoformat(fact["at"]), fact["sender"])
-        if message.callback and fact["status"] in self._sandbox.pace.callbacks:
+        if fact["tells"]:
             self._untold[fact["sid"], fact["status"]] = (self._sandbox.statuses.tell, message, fact["status"])
 
     def _sms_callback(self, fact: dict) -> None:
@@ -153,8 +153,9 @@ class _Rebuilt:
     def _email_event(self, fact: dict) -> None:
         mail = self._sandbox.mails.by_id[fact["id"]]
         mail.events.append({key: fact[key] for key in ("event", "planned", "event_id", "url", "at") if key in fact})
-        told = (self._sandbox.mail_events.tell, mail, len(mail.events) - 1)
-        self._untold[fact["id"], fact["event_id"]] = told
+        if fact["tells"]:
+            told = (self._sandbox.mail_events.tell, mail, len(mail.events) - 1)
+            self._untold[fact["id"], fact["event_id"]] = told
 
     def _email_webhook(self, fact: dict) -> None:
         self._untold.pop((fact["id"], fact["event_id"]), None)

@@ -70,10 +70,11 @@ async def serve(
         await runner.setup()
         passing = asyncio.create_task(sandbox.run())
         try:
-            http = web.TCPSite(runner, host, port, backlog=1024)
-            await http.start()
+            # Opened here rather than by aiohttp, so that port 0 can be told.
+            listening = socket.create_server((host, port), backlog=1024)
+            await web.SockSite(runner, listening).start()
             smtp = await loop.create_server(sandbox.mailbox.server, host, smtp_port, backlog=1024)
-            print(f"sandbox ready http={_address(http._server.sockets)} smtp={_address(smtp.sockets)}", flush=True)
+            print(f"sandbox ready http={_address(listening)} smtp={_address(smtp.sockets[0])}", flush=True)
             await asyncio.wait([passing, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
             smtp.close()
         finally:
@@ -85,6 +86,6 @@ async def serve(
             raise passing.exception()
 
 
-def _address(sockets: tuple[socket.socket, ...]) -> str:
-    host, port = sockets[0].getsockname()[:2]
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
     return f"{host}:{port}"

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -85,7 +86,7 @@ class Mailbox:
         content = parsed(raw)
         start, size = self.mails.keep(raw)
         for recipient in envelope.rcpt_tos:
-            facts = {
+            facts: dict[str, Any] = {
                 "id": new_id(),
                 "domain": address_of(envelope.mail_from or "").rpartition("@")[2],
                 "message_id": content.header("Message-ID"),
@@ -101,5 +102,5 @@ class Mailbox:
 
 
 def _hang_up(server: SMTP) -> None:
-    if server.transport is not None:
+    if isinstance(server.transport, asyncio.Transport):
         server.transport.abort()

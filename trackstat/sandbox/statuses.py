@@ -69,15 +69,19 @@ class Statuses:
         chosen = None
         if message.sender is None and account:
             chosen = account.sticky_sender(message.service, message.to)
-        self._ledger.append("sms.status", sid=message.sid, to=message.to, status=status, error=error, sender=chosen)
+        tells = bool(message.callback) and account is not None and status in self._pace.callbacks
+        self._ledger.append(
+            "sms.status", sid=message.sid, to=message.to, status=status, error=error, sender=chosen, tells=tells
+        )
         message.move(status, error, self._clock.now(), chosen)
-        self.tell(message, status)
+        if tells:
+            self.tell(message, status)
         self.follow(message)
 
     def tell(self, message: Message, status: str) -> None:
         """Post the callback for a status the message came to."""
         account = self._accounts.accounts.get(message.account)
-        if not message.callback or account is None or status not in self._pace.callbacks:
+        if account is None:
             return
         fields = {
             "AccountSid": message.account,

@@ -136,7 +136,7 @@ class TwilioApi:
         to = numbers.normalised(query["To"]) if query.get("To") else None
         sender = numbers.normalised(query["From"]) if query.get("From") else None
         found = self.messages.listed(account.sid, to)
-        lag = self.faults.list_lag(to=to or "", **{"from": sender or ""})
+        lag = self.faults.list_lag("sms.list", to=to or "", **{"from": sender or ""})
         listed_until = self.clock.now() - timedelta(seconds=lag)
         bounds = [(name, *_day(query[name])) for name in ("DateSent", "DateSent<", "DateSent>") if query.get(name)]
         return [
