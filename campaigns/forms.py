@@ -24,7 +24,11 @@ class MessageForm(forms.Form):
     channel = forms.ChoiceField(choices=Channel, initial=Channel.TEXT, label="Send it as", widget=forms.RadioSelect)
     subject = forms.CharField(max_length=200, required=False, label="Subject")
     body = forms.CharField(
-        required=False, label="Message", strip=False, widget=forms.Textarea(attrs={"rows": 7}), max_length=20000
+        label="Message",
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 7}),
+        max_length=20000,
+        error_messages={"required": "Write what the patients will read."},
     )
     when = forms.ChoiceField(
         choices=[(Step.When.NOW, "Now, when I switch it on"), (Step.When.AT, "At a date and time")],

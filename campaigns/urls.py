@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import drips, lists, message, moves, name, review
+from campaigns.views import audience, drips, lists, message, moves, name, review
 
 app_name = "campaigns"
 urlpatterns = [
@@ -9,12 +9,18 @@ urlpatterns = [
     path("drips/", lists.drips, name="drips"),
     path("drips/new/", drips.new_drip, name="new_drip"),
     path("drips/<int:pk>/", drips.drip, name="drip"),
-    path("<int:pk>/", review.blast, name="blast"),
-    path("<int:pk>/name/", name.name, name="name"),
-    path("<int:pk>/message/", message.message, name="message"),
-    path("<int:pk>/message/preview/", message.preview, name="preview"),
-    path("<int:pk>/message/mail/<int:patient_pk>/", message.mail, name="mail"),
-    path("<int:pk>/review/", review.review, name="review"),
+    path("blasts/<int:pk>/", review.blast, name="blast"),
+    path("blasts/<int:pk>/name/", name.name, name="name"),
+    path("blasts/<int:pk>/audience/", audience.audience, name="audience"),
+    path("blasts/<int:pk>/audience/save/", audience.save_audience, name="save_audience"),
+    path("blasts/<int:pk>/audience/load/", audience.load, name="load"),
+    path("blasts/<int:pk>/audience/remove/", audience.remove, name="remove"),
+    path("blasts/<int:pk>/audience/undo/", audience.undo_removal, name="undo_removal"),
+    path("blasts/<int:pk>/audience/why/", audience.explain, name="explain"),
+    path("blasts/<int:pk>/message/", message.message, name="message"),
+    path("blasts/<int:pk>/message/preview/", message.preview, name="preview"),
+    path("blasts/<int:pk>/message/mail/<int:patient_pk>/", message.mail, name="mail"),
+    path("blasts/<int:pk>/review/", review.review, name="review"),
     path("<int:pk>/enable/", moves.enable, name="enable"),
     path("<int:pk>/disable/", moves.disable, name="disable"),
     path("<int:pk>/pause/", moves.pause, name="pause"),

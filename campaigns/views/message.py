@@ -5,6 +5,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_GET, require_http_methods
 
+from audience.filters import BadDefinition
 from audience.models import Patient
 from campaigns import drafts
 from campaigns.forms import MessageForm, message_initial
@@ -128,7 +129,10 @@ def _people(campaign: Campaign):
     if campaign.loaded_at is not None and campaign.kind == Campaign.Kind.BLAST:
         people = Patient.objects.filter(pk__in=campaign.members.values("patient_id"))
     else:
-        people = audience_of(campaign).queryset()
+        try:
+            people = audience_of(campaign).queryset()
+        except BadDefinition:
+            return Patient.objects.none()
     return people.order_by("last_name", "first_name", "pk")
 
 

@@ -1,0 +1,117 @@
+"""Step 2: the audience builder, hosted for a blast."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET, require_POST
+
+from audience.builder import Builder, posted, posted_patient
+from audience.filters import BadDefinition
+from audience.models import Patient
+from campaigns import blast, drafts
+from campaigns.models import AudienceRemoval, Campaign
+from campaigns.views.frame import around, find
+from trackstat.clock import today
+from trackstat.formats import number
+from trackstat.htmx import redirect_to
+from trackstat.tenancy.permissions import needs
+
+
+@require_GET
+@needs("campaigns.change_campaign")
+def audience(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = find(pk, Campaign.Kind.BLAST)
+    return _builder(request, campaign).respond(
+        request, "campaigns/audience.html", **around(request.practice, campaign, "audience")
+    )
+
+
+@require_POST
+@needs("campaigns.change_campaign")
+def save_audience(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = find(pk, Campaign.Kind.BLAST)
+    definition, require = posted(request.POST)
+    given = request.POST.get("version", "")
+    version = int(given) if given.isdecimal() else campaign.version
+    try:
+        drafts.save_definition(campaign, definition, require, version, request.user)
+    except BadDefinition:
+        # A filter without its value yet: shown with what is missing, kept once it is complete.
+        return _builder(request, campaign, definition, require).answer(request)
+    except (drafts.NotEditable, drafts.Conflict) as refused:
+        messages.error(request, str(refused))
+    return _builder(request, campaign).answer(request)
+
+
+@require_POST
+@needs("campaigns.change_campaign")
+def load(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = find(pk, Campaign.Kind.BLAST)
+    try:
+        count = blast.load(campaign, request.user)
+    except (BadDefinition, drafts.NotEditable) as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"Loaded {number(count)} patients.")
+    if request.POST.get("next") == "message":
+        return redirect_to(request, request.practice.url("campaigns:message", campaign.pk))
+    return redirect_to(request, request.practice.url("campaigns:audience", campaign.pk))
+
+
+@require_POST
+@needs("campaigns.change_campaign")
+def remove(request: HttpRequest, pk: int) -> HttpResponse:
+    return _by_hand(request, pk, blast.remove)
+
+
+@require_POST
+@needs("campaigns.change_campaign")
+def undo_removal(request: HttpRequest, pk: int) -> HttpResponse:
+    return _by_hand(request, pk, blast.undo_removal)
+
+
+@require_GET
+@needs("campaigns.change_campaign")
+def explain(request: HttpRequest, pk: int) -> HttpResponse:
+    return _builder(request, find(pk, Campaign.Kind.BLAST)).explain(request)
+
+
+def _by_hand(request: HttpRequest, pk: int, change: Any) -> HttpResponse:
+    campaign, patient = find(pk, Campaign.Kind.BLAST), posted_patient(request.POST)
+    try:
+        change(campaign, patient, request.user)
+    except drafts.NotEditable as refused:
+        messages.error(request, str(refused))
+    return _builder(request, campaign).answer(request)
+
+
+def _builder(
+    request: HttpRequest, campaign: Campaign, definition: dict | None = None, require: list[str] | None = None
+) -> Builder:
+    """For the campaign as saved, or with what is being tried out."""
+    trying = definition is not None
+    loaded = Patient.objects.filter(pk__in=campaign.members.values("patient_id"))
+    names = {
+        "page": "audience",
+        "save": "save_audience",
+        "load": "load",
+        "remove": "remove",
+        "undo": "undo_removal",
+        "explain": "explain",
+    }
+    return Builder(
+        request.practice,
+        definition if trying else campaign.definition,
+        require if trying else campaign.require,
+        today(request.practice),
+        {use: request.practice.url(f"campaigns:{name}", campaign.pk) for use, name in names.items()},
+        channels={step.channel for step in campaign.steps.all()},
+        category=campaign.category,
+        removed=AudienceRemoval.objects.filter(campaign=campaign),
+        members=loaded if campaign.loaded_at is not None else None,
+        is_stale=trying or campaign.is_stale,
+        loaded_at=campaign.loaded_at,
+        hidden={"version": campaign.version},
+        editable=campaign.may_be_edited,
+    )
