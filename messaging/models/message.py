@@ -41,9 +41,10 @@ class Message(PracticeModel):
         "sending": {"pending", "sent", "delivered", "undelivered", "failed", "unknown"},
         "unknown": {"pending", "sent", "delivered", "undelivered", "failed"},
         "sent": {"delivered", "undelivered", "failed"},
+        # Reports come in any order: of two that differ, the one nearer to the patient stands.
+        "failed": {"undelivered", "delivered"},
         "undelivered": {"delivered"},
         "delivered": set(),
-        "failed": set(),
         "aborted": set(),
         "cancelled": set(),
     }

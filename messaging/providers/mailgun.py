@@ -110,7 +110,8 @@ class Mailgun(Provider):
         return bool(key) and fresh and hmac.compare_digest(given.encode(), expected.encode())
 
     def parse(self, request: HttpRequest, attempt_key: UUID | None = None) -> list[Told]:
-        event = json.loads(request.body).get("event-data")
+        said = json.loads(request.body)
+        event = said.get("event-data")
         if not isinstance(event, dict) or not event.get("id") or not event.get("event"):
             raise ValueError("event-data has no id or no event")
         headers = (event.get("message") or {}).get("headers") or {}
@@ -121,11 +122,13 @@ class Mailgun(Provider):
             "reason": event.get("reason", ""),
             "timestamp": event.get("timestamp"),
             "message_id": headers.get("message-id", ""),
+            "recipient": event.get("recipient") or "",
             "code": status.get("code"),
             "description": status.get("description") or status.get("message") or "",
         }
         key = attempt_key or _uuid((event.get("user-variables") or {}).get("attempt"))
-        return [Told(ProviderEvent.Kind.TRACKING, str(event["id"])[:200], payload, key)]
+        # The signature covers its time and token, not the event: by the token, a captured one serves only once.
+        return [Told(ProviderEvent.Kind.TRACKING, str(said["signature"]["token"])[:200], payload, key)]
 
     def find(self, attempt: Attempt) -> str | None:
         """By the Message-ID that the attempt's key alone decides."""
