@@ -2,7 +2,8 @@
 
 import calendar
 import datetime as dt
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import TextChoices
@@ -18,7 +19,8 @@ class Unit(TextChoices):
     YEARS = "years", "years"
 
 
-class Range(NamedTuple):
+@dataclass(frozen=True)
+class Range:
     """First and last day, both included; None is open."""
 
     first: dt.date | None
