@@ -49,6 +49,7 @@ def test_the_list_shows_the_newest_first_and_is_searched(sandbox, line, phone, m
         assert shown in get(f"/sandbox/?q={query}").text
     assert "Zebulon&#x27;s birthday" in get("/sandbox/?q=zebulon").text
     assert "No phone fits." in get("/sandbox/?q=nobody-wrote-this").text
+    assert "Open (617) 555-0178 and text from it" in get("/sandbox/?q=617-555-0178").text
 
 
 def test_a_phone_shows_both_sides_of_the_thread_and_its_states(sandbox, line, phone, get):

@@ -11,6 +11,7 @@ from trackstat.sandbox.mail_pages import MailPages
 from trackstat.sandbox.mails import Mail
 from trackstat.sandbox.markup import e, empty, page, path, phone, state, when
 from trackstat.sandbox.messages import Message
+from trackstat.sandbox.numbers import is_valid, normalised
 from trackstat.sandbox.phone_pages import PhonePages, message_state
 from trackstat.sandbox.sandbox import Sandbox
 
@@ -87,7 +88,7 @@ class Pages:
         numbers = [number for number in self.sandbox.messages.phones() if not query or fits(number)]
         if not numbers:
             if query:
-                return empty("No phone fits.", "Search part of a number, or words of a text.")
+                return empty("No phone fits.", "Search part of a number, or words of a text.") + _unseen(query)
             return empty(
                 "No texts yet.", "Send a text campaign to demo patients: their phones appear here as texts arrive."
             )
@@ -130,6 +131,14 @@ class Pages:
 <span class="at">{when(last.at)}</span>
 <span class="last">{e(last.subject or "(no subject)")}</span>
 <span class="how">{len(mails)} email{"s" if len(mails) > 1 else ""}</span></a></li>"""
+
+
+def _unseen(query: str) -> str:
+    """The way to a phone that has no texts yet."""
+    number = normalised(query)
+    if not is_valid(number):
+        return ""
+    return f'<p class="unseen"><a href="{path("phones", number)}">Open {e(phone(number))} and text from it</a></p>'
 
 
 def _number(request: web.Request, name: str) -> int:
