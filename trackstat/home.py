@@ -5,6 +5,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
+from django.views.decorators.http import require_GET
 from psycopg_pool import PoolTimeout
 
 from trackstat.tenancy.models import Membership
@@ -12,6 +13,7 @@ from trackstat.tenancy.permissions import needs
 from trackstat.tenancy.scope import practice_scope
 
 
+@require_GET
 @login_required
 def choose_practice(request: HttpRequest) -> HttpResponse:
     """Straight into the only practice, else a choice of them."""
@@ -24,6 +26,7 @@ def choose_practice(request: HttpRequest) -> HttpResponse:
     return render(request, "choose_practice.html", {"memberships": memberships})
 
 
+@require_GET
 @needs("audience.view_patient")
 def practice_home(request: HttpRequest) -> HttpResponse:
     """Those who run campaigns start there, the front desk starts with patients."""

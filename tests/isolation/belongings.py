@@ -26,6 +26,8 @@ def belongings(word: str) -> dict[str, int]:
     content = ContentFactory(body=f"Hello from {word}")
     campaign = CampaignFactory(name=f"{word} campaign", definition={"primary": None, "filters": []})
     step = StepFactory(campaign=campaign, content=content)
+    letter = CampaignFactory(name=f"{word} letter")
+    StepFactory(campaign=letter, channel="email", content=ContentFactory(channel="email", subject=word, body=word))
     drip = CampaignFactory(name=f"{word} drip", kind="drip", trigger="birthday")
     StepFactory(campaign=drip, content=content)
     enrollment = EnrollmentFactory(campaign=campaign, patient=patient)
@@ -43,6 +45,7 @@ def belongings(word: str) -> dict[str, int]:
         "tag": tag.pk,
         "campaign": campaign.pk,
         "step": step.pk,
+        "letter": letter.pk,
         "drip": drip.pk,
         "enrollment": enrollment.pk,
         "message": message.pk,

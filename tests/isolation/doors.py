@@ -31,8 +31,45 @@ class Public:
     post: int | None = None
 
 
+SEE, CHANGE, LAUNCH = "campaigns.view_campaign", "campaigns.change_campaign", "campaigns.launch_campaign"
+
 DOORS: dict[str, Door] = {
     "practice_home": Door(get="audience.view_patient", ok_get=(302,)),
+    # Campaigns
+    "campaigns:blasts": Door(get=SEE),
+    "campaigns:drips": Door(get=SEE),
+    "campaigns:new_blast": Door(get=CHANGE, post=CHANGE, data={"name": "Closed", "category": "announcement"}),
+    "campaigns:blast": Door(get=SEE, args=("campaign",), ok_get=(302,)),
+    "campaigns:name": Door(
+        get=CHANGE, post=CHANGE, args=("campaign",), data={"name": "New", "category": "appointment"}
+    ),
+    "campaigns:audience": Door(get=CHANGE, args=("campaign",)),
+    "campaigns:save_audience": Door(post=CHANGE, args=("campaign",)),
+    "campaigns:load": Door(post=CHANGE, args=("campaign",)),
+    "campaigns:remove": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
+    "campaigns:undo_removal": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
+    "campaigns:explain": Door(get=CHANGE, args=("campaign",)),
+    "campaigns:message": Door(
+        get=CHANGE, post=CHANGE, args=("campaign",), data={"channel": "text", "body": "Hello", "when": "now"}
+    ),
+    "campaigns:preview": Door(get=CHANGE, args=("campaign",)),
+    "campaigns:mail": Door(get=CHANGE, args=("letter", "patient")),
+    "campaigns:review": Door(get=SEE, args=("campaign",)),
+    "campaigns:new_drip": Door(
+        get=CHANGE, post=CHANGE, data={"name": "Birthdays", "channel": "text", "time_of_day": "10:00", "body": "Hello"}
+    ),
+    "campaigns:drip": Door(
+        get=CHANGE,
+        post=CHANGE,
+        args=("drip",),
+        data={"name": "Birthdays", "channel": "text", "time_of_day": "10:00", "body": "Hello"},
+    ),
+    "campaigns:enable": Door(post=LAUNCH, args=("campaign",)),
+    "campaigns:disable": Door(post=LAUNCH, args=("campaign",)),
+    "campaigns:pause": Door(post=LAUNCH, args=("campaign",)),
+    "campaigns:resume": Door(post=LAUNCH, args=("campaign",)),
+    "campaigns:stop": Door(post=LAUNCH, args=("campaign",)),
+    "campaigns:archive": Door(post=CHANGE, args=("campaign",)),
 }
 
 PUBLIC: dict[str, Public] = {

@@ -50,8 +50,10 @@ def path(name, slug, things, args):
     return reverse(name, args=[slug, *(things[arg] for arg in args)])
 
 
-def ask(client, door, method, url):
-    return client.get(url + door.query) if method == "get" else client.post(url, door.data)
+def ask(client, door, method, url, things):
+    """`@patient` in the data of a POST stands for the id of that thing."""
+    data = {key: things[value[1:]] if str(value).startswith("@") else value for key, value in door.data.items()}
+    return client.get(url + door.query) if method == "get" else client.post(url, data)
 
 
 def held(people, northside, name):
@@ -66,12 +68,12 @@ def test_a_door_opens_for_whom_the_table_says_and_nobody_else(name, world, peopl
     for method, permission in (("get", door.get), ("post", door.post)):
         own = path(name, "northside", world["own"], door.args)
 
-        assert ask(Client(), door, method, own).status_code == 302, f"{method} by nobody"
+        assert ask(Client(), door, method, own, world["own"]).status_code == 302, f"{method} by nobody"
 
         quinn = _signed_in(people.quinn)
-        answer = ask(quinn, door, method, own)
+        answer = ask(quinn, door, method, own, world["own"])
         assert answer.status_code == 404, f"{method} by a person of another practice"
-        elsewhere = ask(quinn, door, method, path(name, "nowhere", world["own"], door.args))
+        elsewhere = ask(quinn, door, method, path(name, "nowhere", world["own"], door.args), world["own"])
         assert (elsewhere.status_code, _body(elsewhere)) == (404, _body(answer)), (
             "a foreign practice is like a missing one"
         )
@@ -80,8 +82,8 @@ def test_a_door_opens_for_whom_the_table_says_and_nobody_else(name, world, peopl
             may = permission in held(people, northside, person)
             client = _signed_in(getattr(people, person))
             if door.args:
-                foreign = ask(client, door, method, path(name, "northside", world["foreign"], door.args))
-                absent = ask(client, door, method, path(name, "northside", missing, door.args))
+                foreign = ask(client, door, method, path(name, "northside", world["foreign"], door.args), world["own"])
+                absent = ask(client, door, method, path(name, "northside", missing, door.args), world["own"])
                 expected = (404,) if may else (405,) if permission is None else (403,)
                 if permission is None:
                     expected = (405, 404, 403)
@@ -89,7 +91,7 @@ def test_a_door_opens_for_whom_the_table_says_and_nobody_else(name, world, peopl
                 assert (foreign.status_code, _body(foreign)) == (absent.status_code, _body(absent))
                 assert cast.CANARY not in foreign.text
             if permission is None or not may:
-                answer = ask(client, door, method, own)
+                answer = ask(client, door, method, own, world["own"])
                 allowed = (405, 403) if permission is None else (403,)
                 assert answer.status_code in allowed, f"{method} by {person}: {answer.status_code}"
 
@@ -102,7 +104,7 @@ def test_those_who_may_get_the_page_and_nothing_of_another_practice(name, person
     url = path(name, "northside", world["own"], door.args)
     for method, permission, expected in (("get", door.get, door.ok_get), ("post", door.post, door.ok_post)):
         if permission in may:
-            answer = ask(client, door, method, url)
+            answer = ask(client, door, method, url, world["own"])
             assert answer.status_code in expected, f"{method}: {answer.status_code}"
             assert cast.CANARY not in answer.text
             assert not any(cast.CANARY in value for value in answer.headers.values())
@@ -128,3 +130,17 @@ def _signed_in(person):
 def _body(answer):
     """The page without its forgery token, which is new each time."""
     return re.sub(r"\b[A-Za-z0-9]{64}\b", "", answer.text)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, door in DOORS.items() if "@" in "".join(map(str, door.data.values())))
+)
+def test_another_practices_id_in_a_form_is_a_missing_one(name, world, people):
+    """Swap each id in a valid POST for one of the other practice, and for one that is nowhere."""
+    door, olive = DOORS[name], _signed_in(people.olive)
+    url = path(name, "northside", world["own"], door.args)
+    foreign = ask(olive, door, "post", url, world["foreign"])
+    missing = ask(olive, door, "post", url, dict.fromkeys(world["own"], MISSING))
+    assert (foreign.status_code, _body(foreign)) == (missing.status_code, _body(missing))
+    assert foreign.status_code in (404, 422)
+    assert cast.CANARY not in foreign.text

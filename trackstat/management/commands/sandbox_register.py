@@ -19,7 +19,9 @@ class Command(BaseCommand):
             raise CommandError("SANDBOX_URL is not set: there is no sandbox to introduce anyone to.")
         sandbox = SandboxClient(settings.SANDBOX_URL)
         with across_practices("sandbox_register"):
-            identities = list(SendingIdentity.objects.filter(is_sandbox=True, is_active=True))
+            identities = list(
+                SendingIdentity.objects.filter(is_sandbox=True, is_active=True).select_related("practice")
+            )
         texts, domains = _by_account(identities)
         for account, group in texts.items():
             sandbox.register_account(
@@ -28,6 +30,9 @@ class Command(BaseCommand):
                 sms_url=webhook(group[0], "inbound"),
                 numbers=[identity.address for identity in group],
                 services={i.messaging_service: [i.address] for i in group if i.messaging_service},
+                friendly_name=group[0].practice.name,
+                # The carrier confirms a STOP itself: what we said after it would be refused.
+                advanced_opt_out=True,
             )
         for domain, identity in domains.items():
             sandbox.register_domain(
