@@ -5,17 +5,20 @@ switching on never overlap.
 """
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
-from messaging.compose import problems as problems_of_words
 
 from audience.filters import validate
 from audience.filters.requirements import requirements
 from audience.models import Category, Channel
 from campaigns.models import Campaign, Step
 from campaigns.triggers import trigger_for
+from messaging import merge
+from messaging.email_body import check_body
+from messaging.merge import MergeError
 from messaging.models import Content, Message
 from trackstat.clock import Now
 from trackstat.tenancy import audit
@@ -102,11 +105,8 @@ def save_step(
     would not merge raise BadWords. Changed words are a new Content row.
     """
     subject, body = ("" if channel == Channel.TEXT else subject.strip()), body.strip()
-    if (subject or body) and (problems := problems_of_words(channel, subject, body)):
-        raise BadWords(problems)
-    step = campaign.steps.filter(position=position).first() if position else None
-    if position and step is None:
-        raise Step.DoesNotExist(f"Campaign {campaign.pk} has no message {position}.")
+    if wrong := _unmergeable(channel, subject, body):
+        raise BadWords(wrong)
     timing = {
         "channel": Channel(channel).value,
         "when": Step.When(when).value,
@@ -115,9 +115,11 @@ def save_step(
         "time_of_day": time_of_day,
     }
     yours = timing | {"subject": subject, "body": body}
-    _guard(campaign, version, yours, _words_and_timing(step) if step else {})
-    if step is None:
+    _guard(campaign, version, yours, lambda: _words_and_timing(campaign, position))
+    if position is None:
         step = Step(campaign=campaign, position=campaign.steps.count() + 1)
+    else:
+        step = campaign.steps.select_related("content").get(position=position)
     for field, value in timing.items():
         setattr(step, field, value)
     step.content = _content(step.content, channel, subject, body, by)
@@ -129,12 +131,12 @@ def save_step(
 @transaction.atomic
 def remove_step(campaign: Campaign, position: int, version: int, by: User | None) -> Campaign:
     """Take a message out. One that was sent stays: its report hangs on it."""
-    _guard(campaign, version, {"position": position}, {})
+    _guard(campaign, version, {"position": position}, dict)
     step = campaign.steps.get(position=position)
     if Message.objects.filter(campaign_id=campaign.pk, step_id=step.pk).exists():
         raise NotEditable("This message has been sent before and stays in the report. Change its words instead.")
     step.delete()
-    _number(campaign, list(campaign.steps.values_list("pk", flat=True)))
+    _number(campaign, _step_ids(campaign))
     audit.record("campaign.edited", campaign, user_id=_id(by), changed=["message removed"], position=position)
     return campaign
 
@@ -142,9 +144,8 @@ def remove_step(campaign: Campaign, position: int, version: int, by: User | None
 @transaction.atomic
 def reorder_steps(campaign: Campaign, step_ids: list[int], version: int, by: User | None) -> Campaign:
     """Put the messages in the order of `step_ids`, which names each one once."""
-    before = list(campaign.steps.values_list("pk", flat=True))
-    _guard(campaign, version, {"order": step_ids}, {"order": before})
-    if sorted(step_ids) != sorted(before):
+    _guard(campaign, version, {"order": step_ids}, lambda: {"order": _step_ids(campaign)})
+    if sorted(step_ids) != sorted(_step_ids(campaign)):
         raise ValueError("Name every message of the campaign once.")
     _number(campaign, step_ids)
     audit.record("campaign.edited", campaign, user_id=_id(by), changed=["order"])
@@ -153,13 +154,15 @@ def reorder_steps(campaign: Campaign, step_ids: list[int], version: int, by: Use
 
 def _save(campaign: Campaign, version: int, by: User | None, **changes: Any) -> Campaign:
     with transaction.atomic():
-        before = Campaign.objects.filter(pk=campaign.pk).values(*changes).get()
-        if _guard(campaign, version, changes, before, **changes):
+        saved = Campaign.objects.filter(pk=campaign.pk).values(*changes).get
+        if _guard(campaign, version, changes, saved, **changes):
             audit.record("campaign.edited", campaign, user_id=_id(by), changed=sorted(changes))
     return campaign
 
 
-def _guard(campaign: Campaign, version: int, yours: dict[str, Any], theirs: dict[str, Any], **changes: Any) -> bool:
+def _guard(
+    campaign: Campaign, version: int, yours: dict[str, Any], theirs: Callable[[], dict[str, Any]], **changes: Any
+) -> bool:
     """Raise the version if it is still `version` and the campaign is off; False when the same was saved already."""
     fits = Campaign.objects.filter(pk=campaign.pk, state=Campaign.State.DRAFT, archived_at=None)
     raised = fits.filter(version=version).update(version=F("version") + 1, updated_at=Now(), **changes)
@@ -168,9 +171,11 @@ def _guard(campaign: Campaign, version: int, yours: dict[str, Any], theirs: dict
         return True
     if not campaign.may_be_edited:
         raise NotEditable(why_not_editable(campaign))
-    if yours == theirs:
+    # Read only now: the guard has waited for whoever was saving.
+    saved = theirs()
+    if yours == saved:
         return False
-    raise Conflict(campaign, yours, theirs)
+    raise Conflict(campaign, yours, saved)
 
 
 def why_not_editable(campaign: Campaign) -> str:
@@ -188,7 +193,15 @@ def why_not_editable(campaign: Campaign) -> str:
     return "This campaign is switched on. Switch it off to change it."
 
 
-def _words_and_timing(step: Step) -> dict[str, Any]:
+def _step_ids(campaign: Campaign) -> list[int]:
+    return list(campaign.steps.values_list("pk", flat=True))
+
+
+def _words_and_timing(campaign: Campaign, position: int | None) -> dict[str, Any]:
+    """What is saved for a message now; nothing for one that is only being added, or was removed meanwhile."""
+    step = campaign.steps.select_related("content").filter(position=position).first()
+    if step is None:
+        return {}
     return {
         "channel": step.channel,
         "when": step.when,
@@ -198,6 +211,17 @@ def _words_and_timing(step: Step) -> dict[str, Any]:
         "subject": step.content.subject if step.content else "",
         "body": step.content.body if step.content else "",
     }
+
+
+def _unmergeable(channel: str, subject: str, body: str) -> list[str]:
+    """Merge fields nobody can fill. What is merely unfinished may be saved; it blocks switching on."""
+    wrong = []
+    for words, parse in ((subject, merge.parse), (body, check_body if channel == Channel.EMAIL else merge.parse)):
+        try:
+            parse(words)
+        except MergeError as error:
+            wrong.append(str(error))
+    return wrong
 
 
 def _content(current: Content | None, channel: str, subject: str, body: str, by: User | None) -> Content | None:

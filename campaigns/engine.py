@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 from django.db import connection
 from django.db.models import Q
-from messaging.compose import Due, materialise
 from messaging.tasks import wake
 
 from campaigns import moves
@@ -21,6 +20,7 @@ from campaigns.schedule import WORTH_SENDING, delayed, to_utc
 from campaigns.sending import identity_for
 from campaigns.tasks import HORIZON
 from campaigns.triggers import trigger_for
+from messaging.compose import Due, materialise
 from messaging.models import Message, SendingIdentity
 from trackstat.clock import Now, now
 from trackstat.tenancy import audit

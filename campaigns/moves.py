@@ -11,7 +11,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F
-from messaging.tasks import wake
 
 from audience.filters import BadDefinition
 from campaigns import blast
@@ -19,6 +18,7 @@ from campaigns.models import Campaign, Enrollment
 from campaigns.problems import Problem, problems
 from campaigns.tasks import work
 from messaging.models import Hold, Message
+from messaging.tasks import wake
 from trackstat.celery import ring
 from trackstat.clock import Now, now
 from trackstat.tenancy import audit
@@ -117,7 +117,7 @@ def pause(campaign: Campaign, by: User | None, why: str = "") -> bool:
             raise Blocked([_impossible(campaign, "paused")])
         Hold.objects.get_or_create(campaign_id=campaign.pk)
         detail = {"why": why} if why else {}
-        before = campaign.state
+        before = State(campaign.state)
         _move(campaign, {before}, State.PAUSED, "campaign.paused", by, {"paused_from": before}, **detail)
     return True
 

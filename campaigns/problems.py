@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from messaging.compose import problems as problems_of_words
-
 from audience.filters import BadDefinition, validate
 from audience.models import Category, Channel
 from campaigns.models import Campaign, Step
@@ -12,6 +10,7 @@ from campaigns.recipients import audience_of, practice_in_scope
 from campaigns.schedule import is_skipped, to_utc
 from campaigns.sending import identity_for
 from campaigns.triggers import BadTrigger, trigger_for
+from messaging.compose import problems as problems_of_words
 from messaging.models import SendingIdentity
 from trackstat.clock import now
 from trackstat.formats import clock, day, number
@@ -62,7 +61,9 @@ def _wrong_words(step: Step) -> list[str]:
         return ["Nothing is written yet."]
     if step.content.channel != step.channel:
         return ["It was changed to another channel. Write it again."]
-    return problems_of_words(step.channel, step.content.subject, step.content.body)
+    words = problems_of_words(step.channel, step.content.subject, step.content.body)
+    # Mended in Settings, so said there (_about_practice).
+    return [problem for problem in words if "postal address" not in problem]
 
 
 def _wrong_time(step: Step, before, practice: Practice) -> Iterator[str]:

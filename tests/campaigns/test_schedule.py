@@ -12,7 +12,11 @@ from campaigns.triggers.birthday import kept_in
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = st.sampled_from(sorted(available_timezones() - {"localtime"})).map(ZoneInfo)
-WALL_TIMES = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2035, 12, 31))
+WALL_TIMES = st.datetimes(dt.datetime.fromisoformat("2020-01-01"), dt.datetime.fromisoformat("2035-12-31"))
+
+
+def _wall(words):
+    return dt.datetime.fromisoformat(words)
 
 
 def _utc(*parts):
@@ -20,15 +24,15 @@ def _utc(*parts):
 
 
 def test_a_time_the_clocks_skip_is_the_first_valid_minute():
-    assert is_skipped(dt.datetime(2027, 3, 14, 2, 30), NEW_YORK)
-    assert to_utc(dt.datetime(2027, 3, 14, 2, 30), NEW_YORK) == _utc(2027, 3, 14, 7)
-    assert to_utc(dt.datetime(2027, 3, 14, 2, 0), NEW_YORK) == _utc(2027, 3, 14, 7)
-    assert to_utc(dt.datetime(2027, 3, 14, 3, 0), NEW_YORK) == _utc(2027, 3, 14, 7)
+    assert is_skipped(_wall("2027-03-14 02:30"), NEW_YORK)
+    assert to_utc(_wall("2027-03-14 02:30"), NEW_YORK) == _utc(2027, 3, 14, 7)
+    assert to_utc(_wall("2027-03-14 02:00"), NEW_YORK) == _utc(2027, 3, 14, 7)
+    assert to_utc(_wall("2027-03-14 03:00"), NEW_YORK) == _utc(2027, 3, 14, 7)
 
 
 def test_a_time_that_comes_twice_is_the_first():
-    assert to_utc(dt.datetime(2026, 11, 1, 1, 30), NEW_YORK) == _utc(2026, 11, 1, 5, 30)
-    assert not is_skipped(dt.datetime(2026, 11, 1, 1, 30), NEW_YORK)
+    assert to_utc(_wall("2026-11-01 01:30"), NEW_YORK) == _utc(2026, 11, 1, 5, 30)
+    assert not is_skipped(_wall("2026-11-01 01:30"), NEW_YORK)
 
 
 def test_a_day_begins_where_the_clocks_skip_midnight_at_one():
