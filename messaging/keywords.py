@@ -51,25 +51,25 @@ def _plain(text: str) -> str:
 
 # Possessive repeats (*+): nothing is tried twice, so no text can make this slow; longer words come first.
 _POLITE = (
-    r"(?:(?:hi|hello|hey|ok|okay|please|pls|plz|kindly|just|now|thanks|thank you|no(?!\s+more)|sorry|again|and|everyone|guys|"
-    r"can you|could you|would you|will you|you can|you need to|you must|i need you to|i want you to|i wish to|i want to|"
+    r"(?:(?:hi|hello|hey|ok|okay|please|pls|plz|kindly|just|now|thanks|thank you|no(?!\s+more)|sorry|"
+    r"again|and|everyone|guys|can you|could you|would you|will you|you can|you need to|you must|"
+    r"i need you to|i want you to|i wish to|i want to|"
     r"i would like to|i would like you to|id like to|id like you to|i asked you to|i am asking you to|im asking you to|"
     r"im going to|i am going to|i will|ill|im|i am|i|need to|want to)\s+)*+"
 )
 _AFTER = (
-    r"(?:\s+(?:please|pls|plz|thanks|thank you|right now|now|immediately|asap|at once|any more|anymore|again|ever|forever|"
-    r"already|from now on|all together|altogether|completely|at this number|to this number|on this number|to my phone|"
-    r"on my phone|from you guys|from your office|from you|you guys|everyone)\b)*+"
+    r"(?:\s+(?:please|pls|plz|thanks|thank you|right now|now|immediately|asap|at once|any more|anymore|again|"
+    r"ever|forever|already|from now on|all together|altogether|completely|at this number|to this number|on this number|"
+    r"to my phone|on my phone|from you guys|from your office|from you|you guys|everyone)\b)*+"
 )
 _THINGS = (
     r"(?:text messages|texts|text|messages|message|msgs|sms|spam|notifications|ads|promotions|promos|offers|marketing)"
 )
-_WHOSE = (
-    r"(?:(?:all of|all|any more|any|anymore|more|these|those|the|this|your|so many|such|stupid|annoying)\s+)*+"
-)
+_WHOSE = r"(?:(?:all of|all|any more|any|anymore|more|these|those|the|this|your|so many|such|stupid|annoying)\s+)*+"
 _ME = r"(?:me|us|this number|this phone|my phone|my number|my cell)"
 _OFF_THE_LIST = (
-    r"(?:from|off|off of|out of)\s+(?:(?:your|the|this|that|any|all)\s+)*+(?:\w+\s+)?(?:lists?|database|system|contacts)"
+    r"(?:from|off|off of|out of)\s+(?:(?:your|the|this|that|any|all)\s+)*+"
+    r"(?:\w+\s+)?(?:lists?|database|system|contacts)"
 )
 
 # Said in full, these stand whatever follows, unless what follows only limits them.

@@ -1,0 +1,218 @@
+"""What providers tell us after a hand-over. The only writer of what came back.
+
+Forward only, and the same end whatever the order and however often: a message that arrived has arrived, an early
+callback proves that a hand-over without an answer was accepted, and nothing takes a message back. What a report says
+about the number or mailbox is drawn from it before the message itself is touched: rows are locked in the order of the
+whole product (contact points, patients, attempts, messages), so reports about one address come one after the other.
+"""
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Coalesce
+
+from audience import consent
+from audience.models import Channel, ConsentEvent, ContactPoint
+from messaging import inbound
+from messaging.errors import Effect, effect, explain
+from messaging.models import Attempt, Message, ProviderEvent
+from messaging.outcomes import PROBE_SECONDS, pause_identity
+from messaging.withdraw import withdraw
+from trackstat.clock import Now, now
+from trackstat.tenancy.scope import practice_scope
+
+log = logging.getLogger(__name__)
+
+State, Validity = Message.State, ContactPoint.Validity
+
+# An event that could not be applied for so long never will be.
+GIVE_UP_AFTER = dt.timedelta(days=3)
+AT_ONCE = 200
+
+
+class NotOurs(Exception):
+    """The event names a hand-over that is not this identity's, or not to this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One report in our words. `state` None: it says nothing about how far the message got."""
+
+    provider_id: str = ""
+    state: str | None = None
+    code: str = ""
+    # Set on the message to the time it was heard: opened_at, bounced_at, complained_at, unsubscribed_at.
+    happened: tuple[str, ...] = ()
+    recipient: str = ""
+
+
+TWILIO_STATES = {
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent", "partially_delivered"), State.SENT),
+    **dict.fromkeys(("delivered", "read"), State.DELIVERED),
+    "undelivered": State.UNDELIVERED,
+    **dict.fromkeys(("failed", "canceled"), State.FAILED),
+}
+# Only someone who has the email can do these.
+MAILGUN_ARRIVED = {
+    "delivered": (),
+    "clicked": (),
+    "opened": ("opened_at",),
+    "complained": ("complained_at",),
+    "unsubscribed": ("unsubscribed_at",),
+}
+
+
+def settle(event: ProviderEvent, *, may_answer: bool = False) -> str:
+    """Apply a stored event; one that fails keeps its problem and is tried again by the tick.
+
+    The answer to a patient's text, '' when there is none to give. Raises only when the database is away.
+    """
+    answer = ""
+    try:
+        with transaction.atomic():
+            if event.kind == ProviderEvent.Kind.INBOUND:
+                answer = inbound.receive(event, may_answer=may_answer)
+            else:
+                apply(event)
+    except Exception as error:
+        # One event that cannot be understood must not stop the others, and its details stay out of the log.
+        log.warning("Event %s could not be applied: %s", event.pk, type(error).__name__)
+        given_up = event.received_at < now() - GIVE_UP_AFTER
+        _finish(event, problem=type(error).__name__, applied_at=now() if given_up else None)
+        return ""
+    _finish(event, problem="", applied_at=now())
+    return answer
+
+
+def apply_open(practice_id: int) -> int:
+    """Try again what could not be applied when it came; how many events were looked at."""
+    with practice_scope(practice_id):
+        waiting = ProviderEvent.objects.filter(applied_at=None).order_by("received_at", "pk")
+        events = list(waiting.select_for_update(skip_locked=True)[:AT_ONCE])
+        for event in events:
+            settle(event)
+        return len(events)
+
+
+def apply(event: ProviderEvent) -> None:
+    """Let the message a status or tracking event is about catch up with it, in the practice in scope."""
+    heard = hear(event)
+    attempt = _attempt_of(event, heard)
+    if attempt is None:
+        # Mail that something else sends from the same domain; a text's callback names its attempt in the address.
+        if event.attempt_key:
+            raise NotOurs
+        return
+    message_id, point_id = attempt.message_id, attempt.message.contact_point_id
+    point = ContactPoint.objects.select_for_update(no_key=True).get(pk=point_id)
+    # As it is now: reports about this address wait for the lock just taken.
+    message = Message.objects.get(pk=message_id)
+    if heard.recipient and heard.recipient.lower() != message.to_address.lower():
+        raise NotOurs
+    _draw_consequences(heard, message, point)
+    if heard.state:
+        _accept(attempt.pk, heard, message)
+        _advance(message_id, heard)
+
+
+def hear(event: ProviderEvent) -> Heard:
+    said = event.payload
+    if event.kind == ProviderEvent.Kind.STATUS:
+        state = TWILIO_STATES.get(said.get("MessageStatus", ""))
+        code = said.get("ErrorCode", "") if state in {State.UNDELIVERED, State.FAILED} else ""
+        return Heard(said.get("MessageSid") or said.get("SmsSid", ""), state, code, recipient=said.get("To", ""))
+    name, sender_id = said["event"], said.get("message_id", "").strip("<>")
+    known: dict[str, Any] = {
+        "provider_id": f"<{sender_id}>" if sender_id else "",
+        "recipient": said.get("recipient") or "",
+    }
+    if name in MAILGUN_ARRIVED:
+        code = "complained" if name == "complained" else ""
+        return Heard(state=State.DELIVERED, code=code, happened=MAILGUN_ARRIVED[name], **known)
+    if name == "accepted":
+        return Heard(state=State.SENT, **known)
+    if name == "rejected":
+        return Heard(state=State.FAILED, code="mail_refused", **known)
+    if name == "failed" and said.get("severity") == "permanent":
+        return Heard(state=State.UNDELIVERED, code=_bounce(said.get("reason") or ""), happened=("bounced_at",), **known)
+    # A temporary failure: the mail service goes on trying and will say how it ended.
+    return Heard(**known)
+
+
+def _bounce(reason: str) -> str:
+    """Mailgun's reason in the words of messaging.errors. Only a mailbox that refused for good is never tried again."""
+    if reason == "bounce":
+        return "hard_bounce"
+    return "suppressed" if reason.startswith("suppress-") else "soft_bounce"
+
+
+def _attempt_of(event: ProviderEvent, heard: Heard) -> Attempt | None:
+    known = Attempt.objects.select_related("message").filter(message__identity_id=event.identity_id)
+    if event.attempt_key:
+        return known.filter(key=event.attempt_key).first()
+    return known.filter(provider_id=heard.provider_id).first() if heard.provider_id else None
+
+
+def _draw_consequences(heard: Heard, message: Message, point: ContactPoint) -> None:
+    """What the report says about the address or the sender, whatever becomes of this message."""
+    said = effect(heard.code) if heard.code else Effect.NONE
+    if "complained_at" in heard.happened or "unsubscribed_at" in heard.happened or said == Effect.OPT_OUT:
+        source = ConsentEvent.Source.CARRIER
+        if heard.happened:
+            complained = "complained_at" in heard.happened
+            source = ConsentEvent.Source.COMPLAINT if complained else ConsentEvent.Source.UNSUBSCRIBE
+        withdraw(point.channel, point.address, ConsentEvent.Purpose.EVERYTHING, source)
+    if said == Effect.PAUSE_SENDER:
+        pause_identity(message.identity_id, PROBE_SECONDS, f"{explain(heard.code)} ({heard.code})")
+    # A bounce can follow a delivery; a text that arrived proves its number, whatever came before.
+    proved = point.channel == Channel.TEXT and message.state == State.DELIVERED
+    if said in _VALIDITY and not proved:
+        consent.mark_unusable(point, _VALIDITY[said], f"{explain(heard.code).what} ({heard.code})")
+    elif heard.state == State.DELIVERED and point.validity != Validity.OK:
+        consent.mark_reached(point)
+
+
+_VALIDITY = {
+    Effect.INVALID: Validity.INVALID,
+    Effect.LANDLINE: Validity.LANDLINE,
+    Effect.SUPPRESS: Validity.SUPPRESSED,
+}
+
+
+def _accept(attempt_id: int, heard: Heard, message: Message) -> None:
+    """Any report proves that the provider has it, also when its answer never reached us."""
+    attempt = Attempt.objects.select_for_update(no_key=True).get(pk=attempt_id)
+    if attempt.provider_id and heard.provider_id and attempt.provider_id != heard.provider_id:
+        raise NotOurs
+    if attempt.outcome == Attempt.Outcome.ACCEPTED and attempt.provider_id:
+        return
+    attempt.outcome, attempt.error_code = Attempt.Outcome.ACCEPTED, ""
+    attempt.provider_id = attempt.provider_id or heard.provider_id or None
+    attempt.finished_at = attempt.finished_at or now()
+    attempt.save(update_fields=["outcome", "error_code", "provider_id", "finished_at"])
+    if message.has_opt_out_line:
+        ContactPoint.objects.filter(pk=message.contact_point_id, introduced_at=None).update(introduced_at=Now())
+
+
+def _advance(message_id: int, heard: Heard) -> None:
+    message = Message.objects.select_for_update(no_key=True).get(pk=message_id)
+    changes: dict = {name: Now() for name in heard.happened if getattr(message, name) is None}
+    if heard.state in Message.MOVES[message.state]:
+        final = heard.state != State.SENT
+        changes |= {
+            "state": heard.state,
+            "error_code": heard.code if heard.state in {State.UNDELIVERED, State.FAILED} else "",
+            "sent_at": Coalesce("sent_at", Now()),
+            "done_at": Now() if final else message.done_at,
+            "lease_token": None,
+            "lease_until": None,
+        }
+    if changes:
+        Message.objects.filter(pk=message_id).update(**changes)
+
+
+def _finish(event: ProviderEvent, **changes) -> None:
+    ProviderEvent.objects.filter(pk=event.pk).update(**changes)
