@@ -87,7 +87,8 @@ _CLEAR = "|".join(
         r"do not consent\s+to",
     )
 )
-_LIMITED = r"(?!\s+(?:until|till|at|while|during|before|after|so|if|unless|when|on|in|for|about|that|the|here|tonight|today)\b)"
+_LIMITS = "until|till|at|while|during|before|after|so|if|unless|when|on|in|for|about|that|the|here|tonight|today"
+_LIMITED = rf"(?!\s+(?:{_LIMITS})\b)"
 # Said by themselves.
 _ALONE = "|".join(
     (

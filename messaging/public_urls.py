@@ -1,4 +1,6 @@
-from typing import Any
+from django.urls import path
+
+from messaging import unsubscribe
 
 app_name = "public"
-urlpatterns: list[Any] = []
+urlpatterns = [path("<slug:token>/", unsubscribe.unsubscribe, name="unsubscribe")]
