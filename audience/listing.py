@@ -45,7 +45,7 @@ def listing(request: HttpRequest, patients: QuerySet[Patient], on: dt.date, size
     if sort.removeprefix("-") not in SORTS:
         sort = ""
     page = Paginator(in_order(search(patients, q), sort or "name"), size).get_page(request.GET.get("page"))
-    page.object_list = with_details(page.object_list, on)
+    page.object_list = with_details(page.object_list, on)  # type: ignore[arg-type]
     return Listing(page, q, sort, page.paginator.count)
 
 
@@ -93,7 +93,7 @@ def with_details(patients: QuerySet[Patient], on: dt.date) -> list[Patient]:
     found = patients.annotate(upcoming=Subquery(booked.values("starts_at")[:1])).prefetch_related(
         Prefetch("patient_tags", PatientTag.objects.select_related("tag").order_by("tag__name"))
     )
-    rows = list(found)
+    rows: list[Patient] = list(found)
     for row in rows:
         row.age = age_on(row.birth_date, on) if row.birth_date else None  # type: ignore[attr-defined]
         row.tags = [each.tag for each in row.patient_tags.all()]  # type: ignore[attr-defined]

@@ -35,6 +35,11 @@ class FilterRow:
         return self.form.shown() if self.filter else []
 
     @property
+    def parts(self) -> list[tuple[str, forms.BoundField]]:
+        """Each field with the word before it."""
+        return [(self.form.joint(bound.name), bound) for bound in self.fields]
+
+    @property
     def note(self) -> str:
         """The dates that a relative range comes to today."""
         if self.filter is None or not self.form.is_valid():

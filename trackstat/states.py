@@ -37,6 +37,9 @@ STATES = {
     "cancelled": Look("Cancelled", "x"),
     "unknown": Look("Unknown", "circle-question-mark", "warn"),
     "received": Look("Received", "message-circle", "brand"),
+    # appointments
+    "checked_in": Look("Checked in", "circle-check", "good"),
+    "missed": Look("Missed", "circle-x", "warn"),
     # patients, imports, checks
     "active": Look("Active", "circle-check", "good"),
     "inactive": Look("Inactive", "circle-x"),

@@ -96,6 +96,7 @@ class RangeForm(ValuesForm):
     unit = OneOf(required=False, choices=Unit.choices, label="Unit")
     start = Day(required=False, label="First day")
     end = Day(required=False, label="Last day")
+    joints: ClassVar[dict[str, str]] = {"end": "to", "most": "to"}
 
     usual: ClassVar[dict[str, Any]] = {"least": 6, "most": 18, "unit": "months"}
 
@@ -123,6 +124,9 @@ class RangeForm(ValuesForm):
     def shown(self) -> list[forms.BoundField]:
         needs = _NEEDS.get(str(self["range"].value() or self.fields["range"].initial), ())
         return [self["range"], *(self[name] for name in needs)]
+
+    def joint(self, name: str) -> str:
+        return self.joints.get(name, "") if len(self.shown()) > 3 or name == "end" else ""
 
 
 class PastRange(RangeForm):

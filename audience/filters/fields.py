@@ -34,7 +34,7 @@ class Day(forms.DateField):
 
 class OneOf(forms.ChoiceField):
     def shape(self) -> str:
-        return f"one of {', '.join(str(key) for key, _ in self.choices)}"
+        return f"one of {', '.join(str(key) for key, _ in self.choices)}"  # type: ignore[union-attr]
 
 
 class AnyOf(forms.MultipleChoiceField):
@@ -43,7 +43,7 @@ class AnyOf(forms.MultipleChoiceField):
     widget = forms.CheckboxSelectMultiple
 
     def shape(self) -> str:
-        return f"list of {', '.join(str(key) for key, _ in self.choices)}"
+        return f"list of {', '.join(str(key) for key, _ in self.choices)}"  # type: ignore[union-attr]
 
 
 class Rows(forms.MultipleChoiceField):
@@ -90,6 +90,8 @@ class ValuesForm(forms.Form):
     malformed = ""
     # Values for fields that come into view because another one changed.
     usual: ClassVar[dict[str, Any]] = {}
+    # The word before a field, where the sentence needs one: from [18] to [65].
+    joints: ClassVar[dict[str, str]] = {}
 
     @classmethod
     def of(cls, value: Any, prefix: str | None = None) -> "ValuesForm":
@@ -105,6 +107,9 @@ class ValuesForm(forms.Form):
     def shown(self) -> list[forms.BoundField]:
         """The fields to fill in as the others stand; the rest is left out of page and value."""
         return list(self)
+
+    def joint(self, name: str) -> str:
+        return self.joints.get(name, "")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

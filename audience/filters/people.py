@@ -59,6 +59,7 @@ class Status(Filter):
 class AgeForm(ValuesForm):
     min = Whole(0, 130, required=False, label="From age")
     max = Whole(0, 130, required=False, label="To age")
+    joints: ClassVar[dict[str, str]] = {"min": "from", "max": "to"}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

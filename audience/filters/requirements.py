@@ -149,7 +149,7 @@ def _reachable(channel: Channel, category: str) -> Requirement:
     return Requirement(
         f"can_{channel}",
         words,
-        Q(**{f"can_{channel}": True}) & ~Exists(of_category),
+        Q(**{f"can_{channel}": True}) & ~Exists(of_category),  # type: ignore[arg-type]
         (
             Reason(f"{channel}_opted_out", f"opted out of {channel}s", Q(Exists(points.filter(opted_out)))),
             Reason(f"{channel}_landline", landline, Q(Exists(points.filter(validity=validity.LANDLINE)))),

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from audience.filters.dates import FutureRange, PastRange, Range, resolve, say
+from audience.filters.dates import FutureRange, PastRange, Range, RangeForm, resolve, say
 from audience.filters.fields import OneOf, ValuesForm
 from audience.filters.registry import Filter, NowOnce, On, register
 from audience.models import Appointment, Patient
@@ -16,7 +16,7 @@ VISITS = "Visits and dates"
 
 class ByDate(Filter):
     group = VISITS
-    form = PastRange
+    form: type[RangeForm] = PastRange
     may_be_primary = True
     icon = "calendar"
     column = ""
@@ -143,7 +143,7 @@ def next_visit_in(days: Range, on: On) -> Q:
         fresh &= Q(next_visit_at__lt=end)
         later = later.filter(starts_at__lt=end)
     stale = Q(next_visit_at__lte=NowOnce()) & Exists(later)
-    return fresh | (stale & ~Exists(sooner) if sooner is not None else stale)
+    return fresh | (stale & ~Exists(sooner) if sooner is not None else stale)  # type: ignore[return-value]
 
 
 def next_visit_at(patient: Patient, on: On) -> dt.datetime | None:

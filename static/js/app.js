@@ -55,8 +55,23 @@
     const top = below + height > window.innerHeight - 12 && at.top - 4 - height > 0 ? at.top - 4 - height : below;
     menu.style.left = `${Math.max(12, left)}px`;
     menu.style.top = `${top}px`;
-    menu.querySelector("a, button")?.focus({ preventScroll: true });
+    menu.querySelector("input, a, button")?.focus({ preventScroll: true });
   }, true);
+
+  /* A menu narrowed while one types: <input data-narrow> hides the [data-word] that do not contain it; Enter takes the first. */
+  const narrowed = (input) => [...input.closest(".menu").querySelectorAll("[data-word]")];
+
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-narrow]")) return;
+    const typed = event.target.value.trim().toLowerCase();
+    for (const item of narrowed(event.target)) item.hidden = !item.dataset.word.includes(typed);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches?.("[data-narrow]")) return;
+    event.preventDefault();
+    narrowed(event.target).find((item) => !item.hidden)?.click();
+  });
 
   document.addEventListener("scroll", (event) => {
     if (event.target.matches?.(".menu")) return;
@@ -66,7 +81,7 @@
   document.addEventListener("keydown", (event) => {
     const menu = event.target.closest?.(".menu:popover-open");
     if (menu && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
-      const items = [...menu.querySelectorAll("a, button")];
+      const items = [...menu.querySelectorAll("a, button")].filter((item) => !item.hidden);
       const next = items.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
       items.at(next % items.length)?.focus();
       return event.preventDefault();
