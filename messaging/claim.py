@@ -1,6 +1,8 @@
 """Taking due messages for one run, and giving them back. A claim is free to expire: nothing was sent."""
 
+import json
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -45,7 +47,11 @@ UPDATE messaging_message SET state = 'aborted', reason = %(reason)s, done_at = t
 def claim(identity_id: int, limit: int, token: uuid.UUID) -> list[Candidate]:
     """The messages due for longest, leased to `token` and nobody else."""
     rows = _rows(_CLAIM, identity=identity_id, limit=limit, token=token, lease=settings.DISPATCH_LEASE_SECONDS)
-    return [Candidate(*row[1:]) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
+    candidates = [Candidate(*row[1:]) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
+    for candidate in candidates:
+        # Plain cursors leave jsonb as text.
+        candidate.merge_values = json.loads(str(candidate.merge_values))
+    return candidates
 
 
 def give_back(candidates: list[Candidate], token: uuid.UUID) -> None:
@@ -64,12 +70,12 @@ def expire(identity_id: int, reason: str) -> None:
     _run(_EXPIRE, identity=identity_id, reason=reason)
 
 
-def _rows(statement: str, **values: object) -> list[tuple]:
+def _rows(statement: str, **values: Any) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(statement, {"practice": current_practice_id()} | values)
         return cursor.fetchall()
 
 
-def _run(statement: str, **values: object) -> None:
+def _run(statement: str, **values: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, {"practice": current_practice_id()} | values)
