@@ -90,10 +90,10 @@ class Command(BaseCommand):
             drafts.save_definition(campaign, DEFINITION, None, campaign.version, None)
             count = blast.load(campaign, None)
             if not count:
-                self.stdout.write(f"Nobody can be sent a {channel}: that blast is skipped.")
+                self.stdout.write(f"Nobody can be reached by {channel}: that blast is skipped.")
                 return None
             moves.enable(campaign, None, confirmed_count=count)
-        self.stdout.write(f"A {channel} blast to {number(count)} patients is switched on.")
+        self.stdout.write(f"A blast by {channel} to {number(count)} patients is switched on.")
         return campaign
 
     def _wait(self, practice: Practice, campaigns: list[Campaign]) -> None:
