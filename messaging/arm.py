@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -72,7 +73,7 @@ def _outgoing(go: list[Candidate], moment: dt.datetime) -> dict[int, Outgoing]:
         if candidate.channel == Channel.TEXT:
             zones = zones_for(candidate.time_zone, candidate.to_address, practice.time_zone)
             ends = min(ends, closing(moment, zones, hours))
-            words = {"body": candidate.body}
+            words: dict[str, Any] = {"body": candidate.body}
         else:
             content = contents[candidate.content_id]
             mail = email(content.subject, content.body, candidate.merge_values, candidate.token)
@@ -97,7 +98,7 @@ def _write_attempts(armed: list[Candidate], outgoing: dict[int, Outgoing], provi
         _run(_ATTEMPT, ids=ids, keys=keys, provider=provider, worker=WORKER)
 
 
-def _run(statement: str, **values: object) -> list[tuple]:
+def _run(statement: str, **values: Any) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(statement, {"practice": current_practice_id()} | values)
         return cursor.fetchall() if cursor.description else []

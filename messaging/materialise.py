@@ -8,7 +8,7 @@ import os
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from itertools import batched
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -56,7 +56,7 @@ def materialise(
     the reason. Raises MergeError for content that could not be saved.
     """
     practice = Practice.objects.get(pk=current_practice_id())
-    constants = {
+    constants: dict[str, Any] = {
         "practice": practice.pk,
         "channel": content.channel,
         "category": category,
@@ -69,10 +69,13 @@ def materialise(
     inserted = 0
     with transaction.atomic(), connection.cursor() as cursor:
         for batch in batched(due, BATCH, strict=False):
+            # Everything is read before: while a COPY is open the connection takes no other statement.
+            recipients = _recipients(content.channel, category, batch)
+            rows = list(_rows(content, identity, category, practice, recipients))
             cursor.execute(_TEMPORARY)
             with cursor.copy(_COPY) as copy:
                 copy.set_types(_TYPES)
-                for row in _rows(content, identity, category, practice, _recipients(content.channel, category, batch)):
+                for row in rows:
                     copy.write_row(row)
             cursor.execute(_INSERT, constants)
             inserted += cursor.rowcount

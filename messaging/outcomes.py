@@ -15,6 +15,7 @@ from audience.models import ConsentEvent, ContactPoint
 from messaging.errors import Effect, effect, explain
 from messaging.models import Attempt, Message
 from messaging.providers.base import Accepted, Later, Refused, Result, Unclear
+from messaging.withdraw import withdraw
 from trackstat.tenancy.scope import current_practice_id
 
 # Seconds after which a carrier's "too many queued" is tried again, and a sender that was switched off is probed.
@@ -95,8 +96,8 @@ def record_all(results: Mapping[UUID, Result]) -> None:
         with connection.cursor() as cursor:
             if accepted:
                 cursor.execute(_INTRODUCED, {"practice": practice_id, "keys": accepted})
-            cursor.execute(_FINISH_ATTEMPTS, {"practice": practice_id} | _attempts(results))
-            cursor.execute(_MOVE, {"practice": practice_id, "longest": LONGEST_DELAY_SECONDS} | _moves(results))
+            cursor.execute(_FINISH_ATTEMPTS, {"practice": practice_id, **_attempts(results)})
+            cursor.execute(_MOVE, {"practice": practice_id, "longest": LONGEST_DELAY_SECONDS, **_moves(results)})
 
 
 def pause_identity(identity_id: int, seconds: float, reason: str) -> None:
@@ -121,7 +122,7 @@ def _mind_the_reason(key: UUID, code: str) -> None:
     if said == Effect.PAUSE_SENDER:
         pause_identity(message["identity_id"], PROBE_SECONDS, f"{explain(code)} ({code})")
     elif said == Effect.OPT_OUT:
-        consent.opt_out(
+        withdraw(
             message["channel"],
             message["to_address"],
             ConsentEvent.Purpose.EVERYTHING,

@@ -1,12 +1,14 @@
 """The whole URLconf. What belongs to a practice lies under `/<practice_slug>/`; the middleware opens its scope."""
 
+from typing import Any
+
 from django.conf import settings
 from django.urls import include, path
 
 from trackstat import home
 from trackstat.tenancy.admin import site
 
-practice_patterns = [
+practice_patterns: list[Any] = [
     path("", home.practice_home, name="practice_home"),
     path("patients/", include("audience.urls")),
     path("messages/", include("messaging.urls")),

@@ -72,7 +72,7 @@ class TwilioHttp(HttpClient):
         answer = self.session.request(
             method.upper(),
             uri,
-            params=params,
+            params=params,  # type: ignore[arg-type]
             data=data,
             headers=headers,
             auth=auth,

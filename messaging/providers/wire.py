@@ -4,6 +4,8 @@ The answer decides whether a message may be handed over again, so it is not gues
 """
 
 import threading
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -25,6 +27,9 @@ def bytes_left() -> bool:
 
 
 class _NotesBytes:
+    sock: Any
+    connect: Callable[[], None]
+
     def send(self, data):
         if self.sock is None:
             self.connect()

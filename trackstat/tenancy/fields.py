@@ -32,5 +32,5 @@ class PracticeForeignKey(models.ForeignKey):
 
     def formfield(self, *, using=None, **kwargs):
         queryset = self.remote_field.model._base_manager.using(using)
-        defaults = {"form_class": PracticeChoiceField, "queryset": queryset, "blank": self.blank}
+        defaults: dict[str, Any] = {"form_class": PracticeChoiceField, "queryset": queryset, "blank": self.blank}
         return models.Field.formfield(self, **defaults | kwargs)

@@ -128,7 +128,7 @@ def _is_document(first: bytes, name: str) -> bool:
     return start.startswith(b"[")
 
 
-def _skip_line(stream: BinaryIO, start: bytes) -> bool:
+def _skip_line(stream: BinaryIO | gzip.GzipFile, start: bytes) -> bool:
     """Reads to the end of an overlong line without holding it; False where that is not worth it any more."""
     skipped, piece = len(start), start
     while piece and not piece.endswith(b"\n"):
