@@ -27,6 +27,7 @@ _LOOKS_LIKE_HTML = re.compile(r"<(?:/?(?:" + "|".join(sorted(TAGS)) + r"))\b[^>]
 # Private-use characters mark where something is put in; they are taken out of what people type.
 _MARK = re.compile("\ue000(\\d+)\ue001")
 _MARKS = str.maketrans("", "", "\ue000\ue001")
+NOT_IN_A_TAG = "A merge field cannot stand inside a tag or a link's address."
 _SLOTS = ("subject", "body", "practice", "address", "unsubscribe")
 
 
@@ -83,7 +84,7 @@ def _parts(body: str) -> tuple[Template, Template]:
 def _reopened(marked: str, template: Template) -> Template:
     parts = _MARK.split(marked)
     if [int(number) for number in parts[1::2]] != list(range(len(template.fields))):
-        raise MergeError("A merge field cannot stand inside a tag or a link's address.")
+        raise MergeError(NOT_IN_A_TAG)
     return Template(tuple(parts[::2]), template.fields)
 
 
@@ -115,6 +116,9 @@ class _Reader(HTMLParser):
         self._links: list[tuple[str, int]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if any("\ue000" in (value or "") for _, value in attrs):
+            # A name may be anything, also an address that runs.
+            raise MergeError(NOT_IN_A_TAG)
         self.parts.append(self._BEFORE.get(tag, ""))
         if tag == "a":
             self._links.append((dict(attrs).get("href") or "", len(self.parts)))

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 # Characters of a value that could break a line, a header, a log or the reading direction of what follows.
 _UNSAFE = re.compile("[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb]+")
-_TOKEN = re.compile(r"\{\{(.*?)\}\}|\[(Contact|Patient|Practice|Appointment|Visit)\.([^\[\]]*)\]", re.DOTALL)
+_TOKEN = re.compile(
+    r"\{\{(.*?)\}\}|\[(Contact|Patient|Practice|Appointment|Visit)\.([^\[\]]*)\]", re.DOTALL | re.IGNORECASE
+)
 _NAME = re.compile(r"\s*([A-Za-z]+)\s*(?:\|([^{}\[\]|]*))?$", re.DOTALL)
 _CLINICAL = re.compile(
     r"diagnos|condition|procedure|cpt|icd|insur|payer|policy|case|attorney|lawyer|birth|dob|^age$|patientage|sex|gender|paid|balance"

@@ -74,7 +74,7 @@ def take(identity: SendingIdentity, segments: Sequence[int]) -> tuple[int, float
     try:
         granted, wait = _script(_TAKE)(keys=[_key(identity)], args=arguments)
     except redis.RedisError:
-        return _bucket(identity.pk).take(identity.rate_per_second * SHARE_WITHOUT_VALKEY, segments)
+        return _bucket(str(identity.key)).take(identity.rate_per_second * SHARE_WITHOUT_VALKEY, segments)
     return int(granted), float(wait)
 
 
@@ -83,7 +83,7 @@ def halve(identity: SendingIdentity) -> None:
     try:
         _script(_HALVE)(keys=[_key(identity)])
     except redis.RedisError:
-        _bucket(identity.pk).empty()
+        _bucket(str(identity.key)).empty()
 
 
 def others_wait() -> bool:
@@ -119,7 +119,7 @@ def _midnight(days_ahead: int) -> dt.datetime:
 
 
 def _key(identity: SendingIdentity) -> str:
-    return f"trackstat:rate:{identity.pk}"
+    return f"trackstat:rate:{identity.key}"
 
 
 class _Bucket:
@@ -141,5 +141,5 @@ class _Bucket:
 
 
 @cache
-def _bucket(identity_id: int) -> _Bucket:
+def _bucket(identity_key: str) -> _Bucket:
     return _Bucket()

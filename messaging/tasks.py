@@ -5,6 +5,7 @@ from django.db import connection
 
 from messaging.dispatch import dispatch_lane
 from messaging.reap import reap
+from messaging.receipts import apply_open
 from trackstat.celery import app, practice_task, ring
 from trackstat.tenancy.scope import across_practices, current_practice_id
 
@@ -29,8 +30,6 @@ def dispatch(practice_id: int, identity_id: int) -> None:
 @practice_task(name="messaging.mend", expires=settings.TICK_SECONDS)
 def mend() -> None:
     """Take back expired leases, and apply what providers told us and could not be applied at once."""
-    from messaging.receipts import apply_open
-
     reap()
     apply_open(current_practice_id())
 
