@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
-LOGIN = 302
+NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Door:
     ok_post: tuple[int, ...] = (200, 204, 302, 422)
     data: dict[str, Any] = field(default_factory=dict)
     query: str = ""
+    csp: str = "script-src 'self'; style-src 'self'"
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,28 @@ class Public:
     post: int | None = None
 
 
+PATIENT, TAG = "audience.view_patient", "audience.change_tag"
 SEE, CHANGE, LAUNCH = "campaigns.view_campaign", "campaigns.change_campaign", "campaigns.launch_campaign"
 
 DOORS: dict[str, Door] = {
     "practice_home": Door(get="audience.view_patient", ok_get=(302,)),
+    # Patients
+    "audience:patients": Door(get="audience.view_patient"),
+    "audience:patient_search": Door(get="audience.view_patient", query="?q=north"),
+    "audience:patient": Door(get="audience.view_patient", args=("patient",)),
+    "audience:put_tag": Door(post="audience.change_tag", args=("patient",), data={"name": "Workshop"}),
+    "audience:take_tag": Door(post="audience.change_tag", args=("patient", "tag")),
+    # Conversations
+    "messaging:inbox": Door(get="messaging.view_conversation"),
+    "messaging:conversation": Door(get="messaging.view_conversation", args=("patient",)),
+    "messaging:opt_out": Door(post="messaging.opt_out_patient", args=("patient",)),
+    "messaging:opt_in": Door(post="messaging.opt_out_patient", args=("patient",)),
+    # Patients
+    "audience:patients": Door(get=PATIENT),
+    "audience:patient_search": Door(get=PATIENT, query="?q=zz"),
+    "audience:patient": Door(get=PATIENT, args=("patient",)),
+    "audience:put_tag": Door(post=TAG, args=("patient",), data={"name": "VIP"}),
+    "audience:take_tag": Door(post=TAG, args=("patient", "tag")),
     # Campaigns
     "campaigns:blasts": Door(get=SEE),
     "campaigns:drips": Door(get=SEE),
@@ -49,17 +69,19 @@ DOORS: dict[str, Door] = {
     "campaigns:remove": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
     "campaigns:undo_removal": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
     "campaigns:explain": Door(get=CHANGE, args=("campaign",)),
+    "campaigns:panel": Door(get=CHANGE, args=("campaign",)),
     "campaigns:message": Door(
         get=CHANGE, post=CHANGE, args=("campaign",), data={"channel": "text", "body": "Hello", "when": "now"}
     ),
-    "campaigns:preview": Door(get=CHANGE, args=("campaign",)),
-    "campaigns:mail": Door(get=CHANGE, args=("letter", "patient")),
+    "campaigns:panel": Door(get=CHANGE, args=("campaign",)),
+    "campaigns:preview": Door(get=SEE, args=("campaign",)),
+    "campaigns:mail": Door(get=SEE, args=("letter", "patient")),
     "campaigns:review": Door(get=SEE, args=("campaign",)),
     "campaigns:new_drip": Door(
         get=CHANGE, post=CHANGE, data={"name": "Birthdays", "channel": "text", "time_of_day": "10:00", "body": "Hello"}
     ),
     "campaigns:drip": Door(
-        get=CHANGE,
+        get=SEE,
         post=CHANGE,
         args=("drip",),
         data={"name": "Birthdays", "channel": "text", "time_of_day": "10:00", "body": "Hello"},
@@ -84,5 +106,10 @@ PUBLIC: dict[str, Public] = {
     "account_reset_password_done": Public(get=200, why="says that mail was sent"),
     "account_reset_password_from_key": Public(get=200, why="the link in that mail", args=("1", "2-3")),
     "account_reset_password_from_key_done": Public(get=200, why="says that the password is changed"),
+    # Signed by providers: what is not signed is refused without a look at the database's rows of any practice.
+    "webhooks:twilio_status": Public(get=405, post=403, why="signed by the carrier", args=(NOBODY, NOBODY)),
+    "webhooks:twilio_inbound": Public(get=405, post=403, why="signed by the carrier", args=(NOBODY,)),
+    "webhooks:mailgun_tracking": Public(get=405, post=403, why="signed by the mail service", args=(NOBODY,)),
+    "public:unsubscribe": Public(get=404, post=404, why="patients, by an unguessable token", args=("nobodys-token",)),
     "styleguide": Public(get=200, why="components without data; not there in production"),
 }

@@ -1,6 +1,5 @@
 """Every URL × method × person × own, foreign or missing object, checked against the URLconf."""
 
-import itertools
 import re
 
 import pytest
@@ -96,20 +95,20 @@ def test_a_door_opens_for_whom_the_table_says_and_nobody_else(name, world, peopl
                 assert answer.status_code in allowed, f"{method} by {person}: {answer.status_code}"
 
 
-@pytest.mark.parametrize("name,person", list(itertools.product(sorted(DOORS), PEOPLE)))
-def test_those_who_may_get_the_page_and_nothing_of_another_practice(name, person, world, people, northside):
+@pytest.mark.parametrize("name", sorted(DOORS))
+def test_those_who_may_get_the_page_and_nothing_of_another_practice(name, world, people, northside):
     door = DOORS[name]
-    may = held(people, northside, person)
-    client = _signed_in(getattr(people, person))
     url = path(name, "northside", world["own"], door.args)
     for method, permission, expected in (("get", door.get, door.ok_get), ("post", door.post, door.ok_post)):
-        if permission in may:
-            answer = ask(client, door, method, url, world["own"])
-            assert answer.status_code in expected, f"{method}: {answer.status_code}"
+        for person in PEOPLE:
+            if permission not in held(people, northside, person):
+                continue
+            answer = ask(_signed_in(getattr(people, person)), door, method, url, world["own"])
+            assert answer.status_code in expected, f"{method} by {person}: {answer.status_code}"
             assert cast.CANARY not in answer.text
             assert not any(cast.CANARY in value for value in answer.headers.values())
-            assert answer.headers["Cache-Control"] == "no-store" or "no-store" in answer.headers["Cache-Control"]
-            assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+            assert "no-store" in answer.headers["Cache-Control"]
+            assert door.csp in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
