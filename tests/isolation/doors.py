@@ -38,12 +38,6 @@ SEE, CHANGE, LAUNCH = "campaigns.view_campaign", "campaigns.change_campaign", "c
 
 DOORS: dict[str, Door] = {
     "practice_home": Door(get="audience.view_patient", ok_get=(302,)),
-    # Patients
-    "audience:patients": Door(get="audience.view_patient"),
-    "audience:patient_search": Door(get="audience.view_patient", query="?q=north"),
-    "audience:patient": Door(get="audience.view_patient", args=("patient",)),
-    "audience:put_tag": Door(post="audience.change_tag", args=("patient",), data={"name": "Workshop"}),
-    "audience:take_tag": Door(post="audience.change_tag", args=("patient", "tag")),
     # Conversations
     "messaging:inbox": Door(get="messaging.view_conversation"),
     "messaging:conversation": Door(get="messaging.view_conversation", args=("patient",)),
@@ -69,13 +63,12 @@ DOORS: dict[str, Door] = {
     "campaigns:remove": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
     "campaigns:undo_removal": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
     "campaigns:explain": Door(get=CHANGE, args=("campaign",)),
-    "campaigns:panel": Door(get=CHANGE, args=("campaign",)),
     "campaigns:message": Door(
         get=CHANGE, post=CHANGE, args=("campaign",), data={"channel": "text", "body": "Hello", "when": "now"}
     ),
     "campaigns:panel": Door(get=CHANGE, args=("campaign",)),
     "campaigns:preview": Door(get=SEE, args=("campaign",)),
-    "campaigns:mail": Door(get=SEE, args=("letter", "patient")),
+    "campaigns:mail": Door(get=SEE, args=("letter", "patient"), csp="default-src 'none'"),
     "campaigns:review": Door(get=SEE, args=("campaign",)),
     "campaigns:new_drip": Door(
         get=CHANGE, post=CHANGE, data={"name": "Birthdays", "channel": "text", "time_of_day": "10:00", "body": "Hello"}
