@@ -65,7 +65,7 @@ def web(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
 
 
 def wait_for_web(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
-    supervisor.wait_for("web", lambda: answers(f"{environment['PUBLIC_URL']}/healthz"), 60)
+    supervisor.wait_for("web", lambda: answers(f"{environment['PUBLIC_URL']}/"), 60)
 
 
 def work(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
