@@ -5,13 +5,13 @@ nothing and a second run finds nothing to do. One worker at a time works for a p
 """
 
 import datetime as dt
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
-from django.db.models import Q
-from messaging.tasks import wake
+from django.db.models import Exists, OuterRef
 
 from campaigns import moves
 from campaigns.models import Campaign, Enrollment, Step
@@ -22,6 +22,7 @@ from campaigns.tasks import HORIZON
 from campaigns.triggers import trigger_for
 from messaging.compose import Due, materialise
 from messaging.models import Message, SendingIdentity
+from messaging.tasks import wake
 from trackstat.clock import Now, now
 from trackstat.tenancy import audit
 from trackstat.tenancy.models import Practice
@@ -29,6 +30,8 @@ from trackstat.tenancy.scope import current_practice_id, practice_scope
 
 # Enrollments in one transaction.
 BATCH = 5000
+# A task may run for 90 s.
+WORK_SECONDS = 45
 # An audience loaded longer ago than this is looked at again before it is written to (A14).
 FRESH = dt.timedelta(minutes=5)
 # First number of the advisory lock; the second is the practice.
@@ -47,7 +50,9 @@ def work(practice_id: int, horizon: dt.timedelta = HORIZON) -> int:
 
 def enrol_due(practice_id: int, horizon: dt.timedelta = HORIZON) -> int:
     """Ask the triggers of the practice's drips who falls due up to the horizon; how many were enrolled."""
-    with _alone(practice_id):
+    with _alone(practice_id) as free:
+        if not free:
+            return 0
         moment, enrolled = now(), 0
         to, practice = moment + horizon, practice_in_scope()
         drips = Campaign.objects.filter(kind=Campaign.Kind.DRIP, state=State.ENABLED, next_check_at__lte=to)
@@ -63,9 +68,12 @@ def enrol_due(practice_id: int, horizon: dt.timedelta = HORIZON) -> int:
 
 
 def materialise_due(practice_id: int, horizon: dt.timedelta = HORIZON) -> int:
-    """Write the messages of every live campaign's enrollments due up to the horizon; how many were written."""
-    written = 0
-    while (batch := _materialise_batch(practice_id, horizon)) is not None:
+    """Write the messages of every live campaign's enrollments due up to the horizon; how many were written.
+
+    After WORK_SECONDS the rest is left to the next tick.
+    """
+    written, until = 0, time.monotonic() + WORK_SECONDS
+    while time.monotonic() < until and (batch := _materialise_batch(practice_id, horizon)) is not None:
         written += batch
     return written
 
@@ -73,13 +81,12 @@ def materialise_due(practice_id: int, horizon: dt.timedelta = HORIZON) -> int:
 def end_sent(practice_id: int) -> list[int]:
     """Blasts of which nothing is left to write or to hand over are sent; their ids."""
     with practice_scope(practice_id):
-        waiting = Message.objects.filter(
-            campaign_id__isnull=False, state__in=[Message.State.PENDING, Message.State.CLAIMED, Message.State.SENDING]
-        ).values("campaign_id")
-        active = Enrollment.objects.filter(state=Enrollment.State.ACTIVE).values("campaign_id")
+        of = Message.State
+        waiting = Message.objects.filter(campaign_id=OuterRef("pk"), state__in=[of.PENDING, of.CLAIMED, of.SENDING])
+        active = Enrollment.objects.filter(campaign=OuterRef("pk"), state=Enrollment.State.ACTIVE)
         sending = Campaign.objects.filter(kind=Campaign.Kind.BLAST, state=State.SENDING)
         ended = []
-        for campaign in sending.exclude(Q(pk__in=waiting) | Q(pk__in=active)):
+        for campaign in sending.filter(~Exists(waiting), ~Exists(active)):
             if sending.filter(pk=campaign.pk).update(state=State.SENT, finished_at=Now(), updated_at=Now()):
                 audit.record("campaign.sent", campaign)
                 ended.append(campaign.pk)
@@ -87,8 +94,10 @@ def end_sent(practice_id: int) -> list[int]:
 
 
 def _materialise_batch(practice_id: int, horizon: dt.timedelta) -> int | None:
-    """One transaction; None when nothing is due."""
-    with _alone(practice_id):
+    """One transaction; None when nothing is due, or another worker is at it."""
+    with _alone(practice_id) as free:
+        if not free:
+            return None
         moment = now()
         campaign = _next_campaign(moment + horizon)
         if campaign is None:
@@ -204,12 +213,14 @@ def _without_those_who_no_longer_match(campaign: Campaign, rows: list[tuple], mo
 
 
 @contextmanager
-def _alone(practice_id: int) -> Iterator[None]:
-    """A transaction in the practice's scope in which no other worker does this practice's engine work.
+def _alone(practice_id: int) -> Iterator[bool]:
+    """A transaction in the practice's scope; False when another worker is doing this practice's engine work.
 
-    Rows and unique keys make two at once harmless; waiting keeps them from meeting in a deadlock.
+    Rows and unique keys make two at once harmless; this keeps them from meeting in a deadlock, and a large blast from
+    taking every worker.
     """
     with practice_scope(practice_id):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, practice_id])
-        yield
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, practice_id])
+            free = cursor.fetchone()[0]
+        yield free

@@ -148,10 +148,15 @@ def _segments(step: Step, sample: list[Patient], values: list[dict[str, str]], i
     toll_free = bool(identity and is_toll_free(identity.address))
     return [
         count(
-            text(step.content.body, theirs, with_opt_out_line=not (introduced or patient.is_introduced)), toll_free
+            text(step.content.body, theirs, with_opt_out_line=not (introduced or _is_introduced(patient))), toll_free
         ).segments
         for patient, theirs in zip(sample, values, strict=True)
     ]
+
+
+def _is_introduced(patient: Patient) -> bool:
+    """As annotated by `_sample`."""
+    return patient.is_introduced  # type: ignore[attr-defined]
 
 
 def _sample(members: QuerySet[Patient], recipients: int) -> list[Patient]:

@@ -2,9 +2,10 @@
 
 import datetime as dt
 
+from django.conf import settings
 from django.db import connection
 
-from trackstat.celery import app
+from trackstat.celery import app, ring
 from trackstat.tenancy.scope import across_practices
 
 # Messages are written this long before they are due.
@@ -23,18 +24,18 @@ _WITH_WORK = """
     ORDER BY c.practice_id"""
 
 
-@app.task(name="campaigns.tick")
+@app.task(name="campaigns.tick", expires=settings.TICK_SECONDS)
 def tick() -> list[int]:
     """Ring for every practice that has work; their ids."""
     with across_practices("campaigns.tick"), connection.cursor() as cursor:
         cursor.execute(_WITH_WORK, {"horizon": HORIZON})
         practices = [practice_id for (practice_id,) in cursor.fetchall()]
     for practice_id in practices:
-        work.delay(practice_id)
+        ring(work, practice_id)
     return practices
 
 
-@app.task(name="campaigns.work")
+@app.task(name="campaigns.work", expires=settings.TICK_SECONDS)
 def work(practice_id: int) -> int:
     """Enrol, write and end what is due in one practice; how many messages were written."""
     from campaigns import engine  # which moves campaigns, and moving them rings this task

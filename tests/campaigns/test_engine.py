@@ -172,14 +172,17 @@ def test_after_an_outage_today_is_caught_up_and_the_days_before_are_not(drip, pe
     assert Message.objects.get().patient.birth_date == dt.date(1984, 3, 12)
 
 
-def test_the_tick_rings_only_for_practices_with_work(drip, people, clock, southside, monkeypatch):
+def test_the_tick_rings_only_for_practices_with_work(
+    drip, people, clock, southside, monkeypatch, django_capture_on_commit_callbacks
+):
     rung = []
-    monkeypatch.setattr(tasks.work, "delay", rung.append)
+    monkeypatch.setattr(tasks.work, "apply_async", lambda args, **options: rung.append(*args))
     clock.at(dt.datetime(2027, 3, 12, 12, tzinfo=dt.UTC))
     moves.enable(drip, people.uma)
     with practice_scope(southside):
         CampaignFactory()
-    tasks.tick()
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.tick()
     assert rung == [drip.practice_id], "a drip that was just switched on"
     engine.work(drip.practice_id)
     assert tasks.tick() == [], "nothing is near"

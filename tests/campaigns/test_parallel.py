@@ -1,18 +1,24 @@
 """Many at once, each with a connection and transactions of its own."""
 
 import datetime as dt
+import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from django.db import connection, connections
 
-from campaigns import blast, engine, moves, tasks
+from campaigns import blast, drafts, engine, moves, tasks
+from campaigns.checks import campaign_goes_on
 from campaigns.models import Campaign, Enrollment
+from messaging.checks import Wait, take_locks, verdicts
+from messaging.claim import claim
 from messaging.models import Hold, Message
 from tests import cast
 from tests.campaigns.conftest import make_blast, make_patients
 from tests.factories import CampaignFactory, EmailIdentityFactory, PatientFactory, StepFactory, TextIdentityFactory
+from trackstat.clock import now
 from trackstat.tenancy.models import AuditEvent
 from trackstat.tenancy.scope import practice_scope
 
@@ -119,9 +125,40 @@ def test_pausing_and_stopping_while_workers_write_leaves_nothing_between(practic
         assert not Hold.objects.exists()
 
 
-def test_editing_and_switching_on_never_overlap(practice):
-    from campaigns import drafts
+def test_a_pause_waits_for_what_is_being_armed_and_nothing_is_armed_after_it(practice):
+    with practice_scope(practice):
+        make_patients()
+        campaign = make_blast(None)
+        blast.load(campaign, None)
+        moves.enable(campaign, None)
+    engine.work(practice.pk)
+    with practice_scope(practice):
+        candidates = claim(Message.objects.first().identity_id, 2, uuid.uuid4())
+    armed, log = Event(), []
 
+    def deed(number):
+        if number == 0:
+            with practice_scope(practice):
+                take_locks(candidates[:1])
+                verdicts(candidates[:1], now())
+                armed.set()
+                time.sleep(0.5)
+                log.append("armed")
+            return None
+        armed.wait(30)
+        with practice_scope(practice):
+            moves.pause(Campaign.objects.get(pk=campaign.pk), None)
+            log.append("paused")
+        with practice_scope(practice):
+            take_locks(candidates[1:])
+            return campaign_goes_on(candidates[1:], now())
+
+    answers = _at_once(2, deed)
+    assert log == ["armed", "paused"], answers
+    assert [type(verdict) for verdict in answers[1].values()] == [Wait]
+
+
+def test_editing_and_switching_on_never_overlap(practice):
     with practice_scope(practice):
         make_patients()
         campaign = make_blast(None)
