@@ -89,7 +89,9 @@ class Builder:
 
     def explain(self, request: HttpRequest) -> HttpResponse:
         """Why patients found by `q`, or the one of `patient`, are in or not."""
-        return page(request, TEMPLATE, partial="found", **self.context(request, with_preview=False) | self._why(request))
+        return page(
+            request, TEMPLATE, partial="found", **self.context(request, with_preview=False) | self._why(request)
+        )
 
     def context(self, request: HttpRequest, with_preview: bool = True) -> dict[str, Any]:
         return {

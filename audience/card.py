@@ -8,7 +8,7 @@ from audience.filters.people import age_on
 from audience.filters.visits import next_visit_at
 from audience.models import Appointment, Category, Channel, ContactPoint, Patient, Tag
 from trackstat.clock import today
-from trackstat.tenancy.models import Practice
+from trackstat.tenancy.models import Membership, Practice
 
 VISITS_SHOWN = 50
 
@@ -28,7 +28,7 @@ class Section(NamedTuple):
     rows: list[Row]
 
 
-Sections = Callable[[Patient, Practice], Section]
+Sections = Callable[[Patient, Practice, Membership], Section]
 SECTIONS: list[Sections] = []
 
 
@@ -48,7 +48,7 @@ class Contact(NamedTuple):
     words: str
 
 
-def card(patient: Patient, practice: Practice) -> dict[str, Any]:
+def card(patient: Patient, practice: Practice, membership: Membership) -> dict[str, Any]:
     """In the practice's scope; a fixed number of statements."""
     on = On(today(practice), practice.tz)
     appointments = Appointment.objects.filter(patient=patient).select_related("provider", "purpose", "location")
@@ -63,7 +63,7 @@ def card(patient: Patient, practice: Practice) -> dict[str, Any]:
         "cases": list(patient.cases.order_by("-is_active", "case_type")),
         "tags": carried,
         "other_tags": [tag for tag in Tag.objects.filter(reserved=False) if tag.pk not in ids],
-        "sections": [build(patient, practice) for build in SECTIONS],
+        "sections": [build(patient, practice, membership) for build in SECTIONS],
     }
 
 

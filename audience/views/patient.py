@@ -2,7 +2,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import NoReverseMatch
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from audience import tags
 from audience.card import card
@@ -12,6 +12,7 @@ from trackstat.tenancy import audit
 from trackstat.tenancy.permissions import needs
 
 
+@require_GET
 @needs("audience.view_patient")
 def patient(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything the practice knows about a patient; looking is recorded."""
@@ -23,12 +24,12 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         "audience/patient.html",
         may_tag=may_tag,
         conversation_url=_conversation(request, found),
-        **card(found, request.practice),
+        **card(found, request.practice, request.membership),
     )
 
 
-@needs("audience.change_tag")
 @require_POST
+@needs("audience.change_tag")
 def put_tag(request: HttpRequest, pk: int) -> HttpResponse:
     """A tag chosen from the list, or a new one by name."""
     found = get_object_or_404(Patient.objects, pk=pk)
@@ -40,8 +41,8 @@ def put_tag(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect_to(request, request.practice.url("audience:patient", pk))
 
 
-@needs("audience.change_tag")
 @require_POST
+@needs("audience.change_tag")
 def take_tag(request: HttpRequest, pk: int, tag_pk: int) -> HttpResponse:
     found = get_object_or_404(Patient.objects, pk=pk)
     try:

@@ -1,4 +1,5 @@
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
 
 from audience.listing import in_order, listing, search, with_details
 from audience.models import ImportRun, Patient
@@ -10,6 +11,7 @@ from trackstat.tenancy.permissions import needs
 FOUND = 8
 
 
+@require_GET
 @needs("audience.view_patient")
 def patients(request: HttpRequest) -> HttpResponse:
     """Every patient of the practice, active or not; the list says when the EHR was read last."""
@@ -18,10 +20,13 @@ def patients(request: HttpRequest) -> HttpResponse:
     return page(request, "audience/patients.html", partial="rows", listing=found, last_import=last_import)
 
 
+@require_GET
 @needs("audience.view_patient")
 def patient_search(request: HttpRequest) -> HttpResponse:
     """The first few patients found, for the search field that is on every page."""
     q = " ".join(request.GET.get("q", "").split())[:100]
-    found = in_order(search(Patient.objects.all(), q), "name")[:FOUND] if len(q) > 1 else Patient.objects.none()
+    if len(q) < 2:
+        q = ""
+    found = in_order(search(Patient.objects.all(), q), "name")[:FOUND] if q else Patient.objects.none()
     rows = with_details(found, today(request.practice))
     return page(request, "audience/search.html", partial="found", found=rows, q=q)

@@ -1,0 +1,209 @@
+"""What a definition may say, and how a wrong one is refused: with a sentence, never as "everyone"."""
+
+import datetime as dt
+
+import pytest
+
+from audience.filters import REGISTRY, Audience, BadDefinition, validate
+from audience.filters.fields import ValuesForm
+from audience.filters.people import age_on, last_birth_date
+from tests.factories import PatientFactory, TagFactory
+from trackstat.tenancy.scope import practice_scope
+
+TODAY = dt.date(2026, 11, 21)
+ADULTS = {"key": "age", "mode": "include", "value": {"min": 18}}
+LAST_VISIT = {"key": "last_visit", "value": {"range": "ago", "least": 6, "most": 18, "unit": "months"}}
+
+
+def only(key, value, mode="include"):
+    return {"primary": None, "filters": [{"key": key, "mode": mode, "value": value}]}
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        None,
+        [],
+        "everyone",
+        7,
+        {"primary": None, "filters": []},
+        {},
+        {"primary": None, "filters": None},
+        {"primary": None, "filters": {}},
+        {"primary": None, "filters": [], "or": []},
+        {"primary": "last_visit", "filters": []},
+        {"primary": {"key": "last_visit"}, "filters": []},
+        {"primary": {"key": "age", "value": {"min": 18}}, "filters": []},
+        {"primary": LAST_VISIT | {"mode": "exclude"}, "filters": []},
+        {"primary": LAST_VISIT, "filters": [None]},
+        {"primary": LAST_VISIT, "filters": [ADULTS | {"mode": "maybe"}]},
+        {"primary": LAST_VISIT, "filters": [ADULTS | {"mode": ["include"]}]},
+        {"primary": LAST_VISIT, "filters": [ADULTS | {"note": "x"}]},
+        {"primary": LAST_VISIT, "filters": [ADULTS] * 41},
+        only("shoe_size", {}),
+        only("", {}),
+        only(None, {}),
+        only(["age"], {"min": 18}),
+        only("age", {}),
+        only("age", None),
+        only("age", []),
+        only("age", {"min": None, "max": None}),
+        only("age", {"min": "old"}),
+        only("age", {"min": -1}),
+        only("age", {"min": 131}),
+        only("age", {"min": 65, "max": 18}),
+        only("age", {"min": 18, "height": 180}),
+        only("age", {"min": True}),
+        only("age", {"min": 18.5}),
+        only("age", {"min": [18]}),
+        only("age", {"min": {"gt": 18}}),
+        only("age", {"min": 10**30}),
+        only("sex", {"sex": []}),
+        only("sex", {"sex": "female"}),
+        only("sex", {"sex": ["robot"]}),
+        only("sex", {"sex": [["female"]]}),
+        only("status", {"status": "gone"}),
+        only("status", {"status": "inactive", "reasons": ["bored"]}),
+        only("has_future_appointment", {}),
+        only("has_future_appointment", {"has": "perhaps"}),
+        only("tags", {"match": "any", "tags": []}),
+        only("tags", {"match": "some", "tags": [1]}),
+        only("tags", {"match": "any", "tags": ["VIP"]}),
+        only("tags", {"match": "any", "tags": [0]}),
+        only("tags", {"match": "any", "tags": [2**63]}),
+        only("tags", {"match": "any", "tags": list(range(1, 60))}),
+        only("tags", {"match": "any", "tags": "1; DROP TABLE"}),
+        only("last_visit", {"range": "whenever"}),
+        only("last_visit", {"range": "ago", "unit": "months"}),
+        only("last_visit", {"range": "ago", "least": 18, "most": 6, "unit": "months"}),
+        only("last_visit", {"range": "ago", "least": 6, "most": 18, "unit": "fortnights"}),
+        only("last_visit", {"range": "last", "most": 10**9, "unit": "years"}),
+        only("last_visit", {"range": "between"}),
+        only("last_visit", {"range": "between", "start": "2026-02-30"}),
+        only("last_visit", {"range": "between", "start": "2026-05-01", "end": "2026-04-01"}),
+        only("last_visit", {"range": "between", "end": "9999-12-31"}),
+        only("last_visit", {"range": "between", "start": "\x00"}),
+        only("last_visit", {"range": "next", "most": 7, "unit": "days"}),
+        only("next_visit", {"range": "ago", "least": 6, "most": 18, "unit": "months"}),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_a_sentence(definition, in_northside):
+    with pytest.raises(BadDefinition) as refused:
+        validate(definition)
+    with pytest.raises(BadDefinition):
+        Audience(in_northside, definition, TODAY)
+    assert str(refused.value).endswith((".", "?")) and len(str(refused.value)) > 15
+
+
+def test_a_filter_is_needed_unless_something_else_narrows_the_audience(in_northside):
+    PatientFactory()
+    with pytest.raises(BadDefinition, match="Choose a date range or add a filter"):
+        validate({"primary": None, "filters": []})
+    for blank in ({}, {"primary": None, "filters": []}):
+        assert Audience(in_northside, blank, TODAY, may_be_blank=True).count() == 1
+
+
+def test_an_unknown_required_field_is_refused(in_northside):
+    with pytest.raises(BadDefinition, match="fax"):
+        Audience(in_northside, {"primary": None, "filters": [ADULTS]}, TODAY, require=["fax"])
+
+
+@pytest.mark.parametrize(
+    "match,mode", [("any", "include"), ("none", "include"), ("any", "exclude"), ("all", "exclude")]
+)
+def test_a_deleted_or_foreign_tag_finds_nobody_instead_of_everybody(match, mode, in_northside, southside):
+    PatientFactory()
+    gone = TagFactory()
+    with practice_scope(southside):
+        theirs = TagFactory(name="theirs")
+    ids = [gone.pk, theirs.pk]
+    gone.delete()
+    for pk in ids:
+        definition = only("tags", {"match": match, "tags": [pk]}, mode)
+        with pytest.raises(BadDefinition, match="no longer exists"):
+            validate(definition)
+        audience = Audience(in_northside, definition, TODAY)
+        assert audience.count() == 0
+        assert audience.breakdown().count == 0
+
+
+def test_strings_from_a_form_mean_the_same_as_numbers():
+    form = REGISTRY["age"].form.of({"min": "18", "max": ""})
+    assert form.is_valid() and form.json == {"min": 18}
+
+
+def test_what_a_range_does_not_use_is_not_kept():
+    form = REGISTRY["last_visit"].form.of({"range": "today", "least": 6, "start": "2026-01-01"})
+    assert form.is_valid() and form.json == {"range": "today"}
+
+
+@pytest.mark.parametrize("key", REGISTRY)
+def test_every_filter_starts_with_a_value_that_says_what_it_means_and_survives_storing(key, in_northside):
+    filter_ = REGISTRY[key]
+    initial = filter_.initial | ({"tags": [TagFactory().pk]} if key == "tags" else {})
+    form: ValuesForm = filter_.form.of(initial)
+    assert form.is_valid(), form.errors
+    assert form.json == initial
+    assert filter_.describe(form.cleaned_data)
+    assert set(filter_.shape()) == set(filter_.form.base_fields)
+
+
+def test_an_audience_is_counted_paged_and_listed_by_one_statement_each(in_northside, django_assert_num_queries):
+    for n in range(3):
+        PatientFactory(last_name=f"L{n}")
+    tag = TagFactory()
+    definition = {
+        "primary": None,
+        "filters": [ADULTS, {"key": "tags", "mode": "exclude", "value": {"match": "any", "tags": [tag.pk]}}],
+    }
+    in_northside.tz  # noqa: B018 (the practice's settings are read once)
+    with django_assert_num_queries(1):
+        assert Audience(in_northside, definition, TODAY, ["cell", "email", "address"]).count() == 3
+    with django_assert_num_queries(1):
+        assert len(Audience(in_northside, definition, TODAY).ids()) == 3
+    with django_assert_num_queries(1):
+        assert [each.last_name for each in Audience(in_northside, definition, TODAY).page(2, 2)] == ["L2"]
+    # One for the tag's name.
+    with django_assert_num_queries(3):
+        Audience(in_northside, definition, TODAY, ["cell"]).breakdown()
+
+
+def test_the_sentence_says_all_filters_in_plain_words(in_northside):
+    tag = TagFactory(name="VIP")
+    definition = {
+        "primary": LAST_VISIT,
+        "filters": [
+            {"key": "has_future_appointment", "mode": "include", "value": {"has": "no"}},
+            ADULTS,
+            {"key": "tags", "mode": "exclude", "value": {"match": "any", "tags": [tag.pk]}},
+        ],
+    }
+    audience = Audience(in_northside, definition, TODAY)
+    assert audience.sentence() == (
+        "Patients with last visit 6 to 18 months ago, no future appointment and age 18 or older, without tag “VIP”."
+    )
+    assert audience.sentences() == [
+        "Last visit 6 to 18 months ago",
+        "No future appointment",
+        "Age 18 or older",
+        "Not tag “VIP”",
+    ]
+
+
+@pytest.mark.parametrize(
+    "born,on,age",
+    [
+        ("2008-02-29", "2026-02-27", 17),
+        ("2008-02-29", "2026-02-28", 18),
+        ("2008-02-29", "2028-02-28", 19),
+        ("2008-02-29", "2028-02-29", 20),
+        ("2008-03-01", "2028-02-29", 19),
+        ("2008-11-21", "2026-11-21", 18),
+        ("2008-11-22", "2026-11-21", 17),
+    ],
+)
+def test_ages_on_leap_days(born, on, age):
+    born, on = dt.date.fromisoformat(born), dt.date.fromisoformat(on)
+    assert age_on(born, on) == age
+    assert born <= last_birth_date(on, age)
+    assert born > last_birth_date(on, age + 1)

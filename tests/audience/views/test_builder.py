@@ -1,0 +1,191 @@
+"""The audience builder as the blast wizard hosts it: saving, count, preview, removal, why."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from audience.builder import posted
+from audience.models import Patient
+from campaigns.models import Campaign
+from tests.factories import CampaignFactory, PatientFactory, TagFactory
+from trackstat.tenancy.scope import practice_scope
+
+AGE = {"row": "f0", "f0-key": "age", "f0-mode": "include", "f0-min": "18", "f0-max": ""}
+HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+@pytest.fixture
+def campaign(northside):
+    with practice_scope(northside):
+        PatientFactory(last_name="Alvarez", cell="")
+        PatientFactory(last_name="Baker")
+        PatientFactory(last_name="Child", birth_date=dt.date(2020, 1, 1))
+        return CampaignFactory(definition={"primary": None, "filters": []}, require=["cell"])
+
+
+@pytest.fixture
+def desk(people, campaign):
+    """Uma at the campaign's Audience step: `desk.get()`, `desk.post("save", …)`."""
+    return Desk(people.uma, campaign)
+
+
+class Desk:
+    def __init__(self, person, campaign):
+        self.client, self.campaign = Client(), campaign
+        self.client.force_login(person)
+        self.root = f"/northside/campaigns/blasts/{campaign.pk}/audience/"
+
+    def get(self, where="", **data):
+        return self.client.get(self.root + where, data, headers=HTMX if where or data else {}).text
+
+    def post(self, where, htmx=True, **data):
+        if where == "save":
+            with practice_scope(self.campaign.practice):
+                self.campaign.refresh_from_db()
+            data = {"version": self.campaign.version, "touched": "1", "require": ["cell"]} | data
+        return self.client.post(f"{self.root}{where}/", data, headers=HTMX if htmx else {})
+
+    def saved(self):
+        with practice_scope(self.campaign.practice):
+            self.campaign.refresh_from_db()
+        return self.campaign.definition
+
+
+def test_a_blank_audience_asks_for_a_filter_and_names_no_number(desk):
+    page = desk.get()
+    assert "Choose a date range or add a filter" in page
+    assert "an audience is never the whole practice" in page
+    assert "Load " not in page.split('id="audience-panel"')[1].split("</div>")[0]
+
+
+def test_an_edit_saves_itself_and_answers_with_the_count_and_its_reasons(desk):
+    answer = desk.post("save", **AGE)
+    assert desk.saved() == {"primary": None, "filters": [{"key": "age", "mode": "include", "value": {"min": 18}}]}
+    assert '<span class="n">1</span>' in answer.text
+    assert "age 18 or older" in answer.text and "no cell phone" in answer.text
+    assert "audience-changed" in answer["HX-Trigger"]
+
+
+def test_adding_a_filter_starts_it_with_a_value_that_can_be_used(desk):
+    answer = desk.post("save", add="age")
+    assert desk.saved()["filters"] == [{"key": "age", "mode": "include", "value": {"min": 18}}]
+    assert 'name="f0-min" value="18"' in answer.text
+
+
+def test_dropping_a_filter_takes_only_that_one_away(desk):
+    two = AGE | {"row": ["f0", "f1"], "f1-key": "sex", "f1-mode": "exclude", "f1-sex": ["male"]}
+    desk.post("save", **two)
+    desk.post("save", **two, drop="f0")
+    assert desk.saved()["filters"] == [{"key": "sex", "mode": "exclude", "value": {"sex": ["male"]}}]
+
+
+def test_the_primary_date_is_chosen_and_changed_to_another_kind(desk):
+    desk.post("save", **{"p-key": "last_visit"})
+    assert desk.saved()["primary"]["value"] == {"range": "ago", "least": 6, "most": 18, "unit": "months"}
+    desk.post("save", **{"p-key": "last_visit", "p-range": "last", "p-most": "3", "p-unit": "weeks", "p-least": "6"})
+    assert desk.saved()["primary"]["value"] == {"range": "last", "most": 3, "unit": "weeks"}
+    desk.post("save", **{"p-key": "next_visit", "p-range": "last", "p-most": "3", "p-unit": "weeks"})
+    assert desk.saved()["primary"] == {"key": "next_visit", "value": {"range": "next", "most": 7, "unit": "days"}}
+    desk.post("save", **{"p-key": "", "add": "sex"})
+    assert desk.saved()["primary"] is None
+
+
+def test_an_incomplete_filter_is_shown_with_what_is_missing_and_changes_nothing_saved(desk):
+    desk.post("save", **AGE)
+    before = desk.saved()
+    answer = desk.post("save", **AGE, add="tags")
+    assert "Tags: " in answer.text and "at least one tag" in answer.text
+    assert desk.saved() == before
+
+
+def test_only_the_numbers_are_swapped_while_the_shape_of_the_filters_stays(desk):
+    first = desk.post("save", **AGE)
+    drawn = first.text.split('name="drawn" value="')[1].split('"')[0]
+    again = desk.post("save", **AGE | {"f0-min": "30", "drawn": drawn})
+    assert again["HX-Reswap"] == "none"
+    assert "HX-Reswap" not in desk.post("save", **AGE | {"drawn": drawn, "add": "sex"})
+
+
+def test_without_script_a_save_leads_back_to_the_page(desk):
+    answer = desk.post("save", htmx=False, **AGE)
+    assert (answer.status_code, answer["Location"]) == (302, desk.root)
+
+
+def test_the_boxes_follow_the_messages_until_one_is_touched():
+    assert posted(QueryDict("touched=&require=cell"))[1] is None
+    assert posted(QueryDict("touched=1&require=cell&require=fax"))[1] == ["cell"]
+    assert posted(QueryDict("touched=1"))[1] == []
+
+
+def test_the_preview_shows_who_matches_and_after_loading_who_was_loaded(desk, northside):
+    desk.post("save", **AGE)
+    assert "Baker" in desk.get(q="") and "Alvarez" not in desk.get(q="")
+    desk.post("load")
+    with practice_scope(northside):
+        PatientFactory(last_name="Later")
+    assert "Later" not in desk.get()
+    desk.post("save", **AGE | {"f0-min": "19"})
+    page = desk.get()
+    assert "out of date" in page and "Later" in page
+
+
+def test_a_removed_patient_stays_out_is_listed_and_comes_back_by_undo(desk, northside):
+    desk.post("save", **AGE)
+    with practice_scope(northside):
+        baker = Patient.objects.get(last_name="Baker")
+    assert "removed by hand" in desk.post("remove", patient=baker.pk).text
+    desk.post("load")
+    page = desk.get()
+    assert "Removed (1)" in page and "Put Ana Baker back" in page
+    desk.post("undo", patient=baker.pk)
+    assert "Removed (" not in desk.get()
+
+
+@pytest.mark.parametrize("patient", ["", "x", "987654321", "9" * 40])
+def test_removing_nobody_there_is_not_found(patient, desk):
+    assert desk.post("remove", patient=patient).status_code == 404
+
+
+def test_why_someone_is_not_here_is_answered_line_by_line(desk, northside):
+    desk.post("save", **AGE)
+    with practice_scope(northside):
+        alvarez = Patient.objects.get(last_name="Alvarez")
+    assert "Alvarez, Ana" in desk.get("why/", why="alv")
+    told = desk.get("why/", patient=alvarez.pk)
+    assert "Not in the audience" in told and "No cell phone" in told and "Age " in told
+    assert "Nobody is found" in desk.get("why/", why="zzz")
+
+
+def test_a_sent_campaign_shows_its_filters_and_changes_nothing(desk, northside):
+    desk.post("save", **AGE)
+    with practice_scope(northside):
+        Campaign.objects.update(state=Campaign.State.STOPPED)
+    page = desk.get()
+    assert "Add filter</span>" not in page and 'name="drop"' not in page and "disabled" in page
+
+
+def test_the_page_asks_the_same_number_of_questions_for_three_patients_as_for_thirty(desk, northside):
+    with practice_scope(northside):
+        tag = TagFactory()
+    desk.post(
+        "save",
+        **AGE,
+        **{"row": ["f0", "f1"], "f1-key": "tags", "f1-mode": "exclude", "f1-match": "any"},
+        **{"f1-tags": [tag.pk]},
+    )
+
+    def asked(act):
+        with CaptureQueriesContext(connection) as questions:
+            act()
+        return len(questions)
+
+    page, save = asked(desk.get), asked(lambda: desk.post("save", **AGE | {"f0-min": "20"}))
+    with practice_scope(northside):
+        for _ in range(27):
+            PatientFactory()
+    assert asked(desk.get) <= page
+    assert asked(lambda: desk.post("save", **AGE | {"f0-min": "21"})) == save
