@@ -1,7 +1,7 @@
 """Families: who lives together, who shares a phone or a mailbox, who has left the practice or died."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
@@ -47,7 +47,7 @@ class People:
         self.plan, self.today, self.random = plan, today, random
         self.people: list[Person] = []
         self._made = 0
-        self._phones: set[str] = {plan.phone}
+        self._phones: set[str] = {plan.phone, plan.text_number}
         self._emails: set[str] = set()
 
     def generate(self) -> list[Person]:
@@ -76,7 +76,9 @@ class People:
         children = self.random.choices((1, 2, 3), (45, 40, 15))[0]
         return adults + [self._child(background, last, home, line, adults) for _ in range(children)]
 
-    def _adult(self, kind: str, background: str, last: str, sex: str, home: Sequence[str], line: str) -> Person:
+    def _adult(
+        self, kind: str, background: str, last: str, sex: str, home: tuple[str, str, str, str], line: str
+    ) -> Person:
         person = self._person(background, last, sex, self._born(*_AGES[kind]), home)
         elder = kind == "elders"
         person.cell = self._phone() if self._chance(0.55 if elder else 0.93) else ""
@@ -86,7 +88,9 @@ class People:
         person.status = "Deceased" if elder and self._chance(0.12) else self._weighted(_STATUS_SHARES)
         return person
 
-    def _child(self, background: str, last: str, home: Sequence[str], line: str, parents: list[Person]) -> Person:
+    def _child(
+        self, background: str, last: str, home: tuple[str, str, str, str], line: str, parents: list[Person]
+    ) -> Person:
         child = self._person(background, last, self.random.choice(("female", "male")), self._born(1, 17), home)
         child.is_child, child.home_phone = True, line
         # Front desks write a parent's number and mailbox into a child's record.
@@ -97,7 +101,7 @@ class People:
         child.status = "Inactive" if self._chance(0.05) else ""
         return child
 
-    def _person(self, background: str, last: str, sex: str, born: date, home: Sequence[str]) -> Person:
+    def _person(self, background: str, last: str, sex: str, born: date, home: tuple[str, str, str, str]) -> Person:
         self._made += 1
         first = self.random.choice(getattr(BACKGROUNDS[background], sex))
         nickname = NICKNAMES.get(first, "") if self._chance(0.45) else ""
@@ -150,7 +154,7 @@ class People:
     def _chance(self, share: float) -> bool:
         return self.random.random() < share
 
-    def _weighted[T](self, weights: dict[T, float]) -> T:
+    def _weighted[T](self, weights: Mapping[T, float]) -> T:
         return self.random.choices(list(weights), list(weights.values()))[0]
 
 

@@ -29,6 +29,9 @@ class PracticePlan:
     zone: str
     patients: int
     phone: str
+    # What it texts from, and the domain it mails from.
+    text_number: str
+    mail_domain: str
     address: str
     city: str
     state: str
@@ -48,6 +51,8 @@ NORTHSIDE = PracticePlan(
     zone="America/New_York",
     patients=2000,
     phone="+16175550142",
+    text_number="+16175550177",
+    mail_domain="mail.northside.example",
     address="210 Massachusetts Ave, Suite 3",
     city="Cambridge",
     state="MA",
@@ -86,6 +91,8 @@ SOUTHSIDE = PracticePlan(
     zone="America/Denver",
     patients=400,
     phone="+13035550188",
+    text_number="+13035550166",
+    mail_domain="mail.southside.example",
     address="48 South Broadway",
     city="Denver",
     state="CO",
