@@ -67,14 +67,16 @@ UPDATE messaging_message m
 """
 
 _INTRODUCED = """
-UPDATE audience_contactpoint SET introduced_at = trackstat.now()
- WHERE practice_id = %(practice)s AND id IN (
-    SELECT p.id FROM audience_contactpoint p
-     WHERE p.practice_id = %(practice)s AND p.introduced_at IS NULL AND p.id IN (
-        SELECT m.contact_point_id FROM messaging_attempt a
-          JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
-         WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[]) AND m.has_opt_out_line)
-     ORDER BY p.id FOR UPDATE)
+WITH written_to AS MATERIALIZED (
+    SELECT DISTINCT m.contact_point_id AS id FROM messaging_attempt a
+      JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
+     WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[]) AND m.has_opt_out_line
+), locked AS MATERIALIZED (
+    SELECT p.id FROM written_to JOIN audience_contactpoint p ON p.practice_id = %(practice)s AND p.id = written_to.id
+     WHERE p.introduced_at IS NULL ORDER BY p.id FOR NO KEY UPDATE OF p
+)
+UPDATE audience_contactpoint p SET introduced_at = trackstat.now()
+  FROM locked WHERE p.practice_id = %(practice)s AND p.id = locked.id
 """
 
 
