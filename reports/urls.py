@@ -1,4 +1,9 @@
-from typing import Any
+from django.urls import path
+
+from reports import views
 
 app_name = "reports"
-urlpatterns: list[Any] = []
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("campaigns/<int:pk>/", views.campaign, name="campaign"),
+]

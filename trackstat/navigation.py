@@ -36,7 +36,7 @@ MENU = (
         ),
     ),
     Item("Audiences", "funnel", "audience:audiences", "audience.view_audience"),
-    Item("Reports", "chart-column", "reports:reports", "reports.view_report"),
+    Item("Reports", "chart-column", "reports:index", "reports.view_report"),
     Item("Settings", "settings", "practice_settings", "tenancy.change_practicesettings"),
 )
 # Places in a phone's bottom bar; the rest is in the sheet its last button opens.

@@ -36,6 +36,7 @@ STATES = {
     "aborted": Look("Not sent", "ban", "warn"),
     "cancelled": Look("Cancelled", "x"),
     "unknown": Look("Unknown", "circle-question-mark", "warn"),
+    "unsubscribed": Look("Unsubscribed", "ban", "bad"),
     "received": Look("Received", "message-circle", "brand"),
     # appointments
     "checked_in": Look("Checked in", "circle-check", "good"),
