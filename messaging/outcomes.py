@@ -159,7 +159,7 @@ def _moves(results: Mapping[UUID, Result]) -> dict[str, list]:
         "keys": list(results),
         "states": [state for state, _ in moved],
         "codes": [_code(result) for result in results.values()],
-        "waits": [wait for _, wait in moved],
+        "waits": [float(wait) for _, wait in moved],
     }
 
 
