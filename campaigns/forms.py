@@ -22,29 +22,31 @@ class MessageForm(forms.Form):
     """One message and when it goes out; date and time are the practice's local ones."""
 
     channel = forms.ChoiceField(choices=Channel, initial=Channel.TEXT, label="Send it as", widget=forms.RadioSelect)
-    subject = forms.CharField(max_length=200, required=False, label="Subject")
-    body = forms.CharField(
-        label="Message",
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 7}),
-        max_length=20000,
-        error_messages={"required": "Write what the patients will read."},
-    )
+    subject = forms.CharField(max_length=200, label="Subject")
+    body = forms.CharField(label="Message", strip=False, widget=forms.Textarea(attrs={"rows": 7}), max_length=20000)
     when = forms.ChoiceField(
         choices=[(Step.When.NOW, "Now, when I switch it on"), (Step.When.AT, "At a date and time")],
         initial=Step.When.NOW,
         label="When it goes out",
         widget=forms.RadioSelect,
     )
-    date = forms.DateField(required=False, label="Date", widget=forms.DateInput(attrs={"type": "date"}))
-    time = forms.TimeField(
-        required=False, label="Time", widget=forms.TimeInput(attrs={"type": "time", "step": "300"}, format="%H:%M")
-    )
+    date = forms.DateField(label="Date", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time", "step": "300"}, format="%H:%M"))
+
+    use_required_attribute = False
+    # Kept unfinished while one writes; switching on says what is missing.
+    MAY_WAIT = ("subject", "body", "date", "time")
+
+    def full_clean(self):
+        for name in self.MAY_WAIT:
+            self.fields[name].required = False
+        super().full_clean()
+        for name in self.MAY_WAIT:
+            self.fields[name].required = True
 
     def clean(self):
         cleaned = super().clean()
         if cleaned.get("when") == Step.When.AT and not (cleaned.get("date") and cleaned.get("time")):
-            # Kept as not chosen yet: switching on says what is missing.
             cleaned["date"] = cleaned["time"] = None
         return cleaned
 
@@ -87,3 +89,9 @@ class DripForm(forms.Form):
         max_length=20000,
         initial="Happy birthday, {{PatientFirstName|dear patient}}! All the best from {{PracticeName}}.",
     )
+
+    def clean(self):
+        cleaned = super().clean()
+        if cleaned.get("channel") == Channel.EMAIL and not cleaned.get("subject"):
+            self.add_error("subject", "An email needs a subject.")
+        return cleaned

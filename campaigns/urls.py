@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import audience, drips, lists, message, moves, name, review
+from campaigns.views import audience, drips, frame, lists, message, moves, name, preview, review
 
 app_name = "campaigns"
 urlpatterns = [
@@ -17,9 +17,10 @@ urlpatterns = [
     path("blasts/<int:pk>/audience/remove/", audience.remove, name="remove"),
     path("blasts/<int:pk>/audience/undo/", audience.undo_removal, name="undo_removal"),
     path("blasts/<int:pk>/audience/why/", audience.explain, name="explain"),
+    path("blasts/<int:pk>/panel/", frame.panel, name="panel"),
     path("blasts/<int:pk>/message/", message.message, name="message"),
-    path("blasts/<int:pk>/message/preview/", message.preview, name="preview"),
-    path("blasts/<int:pk>/message/mail/<int:patient_pk>/", message.mail, name="mail"),
+    path("blasts/<int:pk>/message/preview/", preview.preview, name="preview"),
+    path("blasts/<int:pk>/message/mail/<int:patient_pk>/", preview.mail, name="mail"),
     path("blasts/<int:pk>/review/", review.review, name="review"),
     path("<int:pk>/enable/", moves.enable, name="enable"),
     path("<int:pk>/disable/", moves.disable, name="disable"),

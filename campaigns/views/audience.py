@@ -1,5 +1,7 @@
 """Step 2: the audience builder, hosted for a blast."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -11,11 +13,15 @@ from audience.filters import BadDefinition
 from audience.models import Patient
 from campaigns import blast, drafts
 from campaigns.models import AudienceRemoval, Campaign
+from campaigns.recipients import audience_of
 from campaigns.views.frame import around, find
 from trackstat.clock import today
 from trackstat.formats import number
 from trackstat.htmx import redirect_to
 from trackstat.tenancy.permissions import needs
+
+# Where a page that loads goes on to.
+NEXT = {"message": "campaigns:message", "review": "campaigns:review"}
 
 
 @require_GET
@@ -23,7 +29,7 @@ from trackstat.tenancy.permissions import needs
 def audience(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = find(pk, Campaign.Kind.BLAST)
     return _builder(request, campaign).respond(
-        request, "campaigns/audience.html", **around(request.practice, campaign, "audience")
+        request, "campaigns/audience.html", **around(request, campaign, "audience")
     )
 
 
@@ -32,14 +38,16 @@ def audience(request: HttpRequest, pk: int) -> HttpResponse:
 def save_audience(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = find(pk, Campaign.Kind.BLAST)
     definition, require = posted(request.POST)
-    given = request.POST.get("version", "")
-    version = int(given) if given.isdecimal() else campaign.version
     try:
-        drafts.save_definition(campaign, definition, require, version, request.user)
+        drafts.save_definition(campaign, definition, require, version_of(request, campaign), request.user)
     except BadDefinition:
         # A filter without its value yet: shown with what is missing, kept once it is complete.
         return _builder(request, campaign, definition, require).answer(request)
-    except (drafts.NotEditable, drafts.Conflict) as refused:
+    except drafts.Conflict:
+        # Theirs is saved, ours stays on the page with the new version: the next change saves ours.
+        messages.warning(request, _meanwhile(campaign))
+        return _builder(request, campaign, definition, require).answer(request)
+    except drafts.NotEditable as refused:
         messages.error(request, str(refused))
     return _builder(request, campaign).answer(request)
 
@@ -47,16 +55,23 @@ def save_audience(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @needs("campaigns.change_campaign")
 def load(request: HttpRequest, pk: int) -> HttpResponse:
+    """Freezes the list. Filters that come along, as they stand on the page, are saved first."""
     campaign = find(pk, Campaign.Kind.BLAST)
+    place = NEXT.get(request.POST.get("next", ""), "campaigns:audience")
     try:
+        if "p-key" in request.POST:
+            definition, require = posted(request.POST)
+            drafts.save_definition(campaign, definition, require, version_of(request, campaign), request.user)
         count = blast.load(campaign, request.user)
+    except drafts.Conflict:
+        messages.warning(request, _meanwhile(campaign))
+        place = "campaigns:audience"
     except (BadDefinition, drafts.NotEditable) as refused:
         messages.error(request, str(refused))
+        place = "campaigns:audience"
     else:
-        messages.success(request, f"Loaded {number(count)} patients.")
-    if request.POST.get("next") == "message":
-        return redirect_to(request, request.practice.url("campaigns:message", campaign.pk))
-    return redirect_to(request, request.practice.url("campaigns:audience", campaign.pk))
+        _say_loaded(request, count)
+    return redirect_to(request, request.practice.url(place, campaign.pk))
 
 
 @require_POST
@@ -77,13 +92,42 @@ def explain(request: HttpRequest, pk: int) -> HttpResponse:
     return _builder(request, find(pk, Campaign.Kind.BLAST)).explain(request)
 
 
-def _by_hand(request: HttpRequest, pk: int, change: Any) -> HttpResponse:
+def load_if_needed(request: HttpRequest, campaign: Campaign) -> None:
+    """Going on to the next step loads (A5); what keeps it from loading stands beside the toggle."""
+    if campaign.loaded_at is not None and not campaign.is_stale:
+        return
+    with suppress(BadDefinition, drafts.NotEditable):
+        _say_loaded(request, blast.load(campaign, request.user))
+
+
+def version_of(request: HttpRequest, campaign: Campaign) -> int:
+    """The version that the page was made from."""
+    given = request.POST.get("version", "")
+    return int(given) if given.isdecimal() and len(given) < 10 else campaign.version
+
+
+def _by_hand(request: HttpRequest, pk: int, change: Callable[..., Any]) -> HttpResponse:
     campaign, patient = find(pk, Campaign.Kind.BLAST), posted_patient(request.POST)
     try:
         change(campaign, patient, request.user)
     except drafts.NotEditable as refused:
         messages.error(request, str(refused))
     return _builder(request, campaign).answer(request)
+
+
+def _say_loaded(request: HttpRequest, count: int) -> None:
+    messages.success(request, f"Loaded {number(count)} patient{'' if count == 1 else 's'}.")
+
+
+def _meanwhile(campaign: Campaign) -> str:
+    try:
+        theirs = audience_of(campaign).sentence()
+    except BadDefinition:
+        theirs = "no filters"
+    return (
+        f"Somebody else has changed the filters meanwhile to: {theirs}"
+        " Yours are still on the page and not saved: change anything to save yours, or load the page again for theirs."
+    )
 
 
 def _builder(

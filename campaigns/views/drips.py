@@ -1,4 +1,5 @@
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
@@ -8,10 +9,12 @@ from campaigns.forms import DripForm
 from campaigns.models import Campaign, Step
 from campaigns.problems import problems
 from campaigns.triggers import trigger_for
-from campaigns.views.frame import blockers, find
+from campaigns.views.audience import version_of
+from campaigns.views.frame import CHANGE, blockers, find
 from messaging import merge
 from messaging.words import OPT_OUT_LINE
 from trackstat.htmx import page, redirect_to
+from trackstat.tenancy.models import User
 from trackstat.tenancy.permissions import needs
 
 BIRTHDAY = "birthday"
@@ -24,7 +27,7 @@ def new_drip(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             campaign = drafts.create(Campaign.Kind.DRIP, form.cleaned_data["name"], request.user, trigger=BIRTHDAY)
-            saved = _save(form, campaign, None, request.user)
+            saved = _save(form, campaign, None, request.user, campaign.version)
             # Words that cannot be sent leave no half campaign behind.
             transaction.set_rollback(not saved)
         if saved:
@@ -33,21 +36,24 @@ def new_drip(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@needs("campaigns.change_campaign")
+@needs("campaigns.view_campaign")
 def drip(request: HttpRequest, pk: int) -> HttpResponse:
+    if request.method == "POST" and not request.membership.can(CHANGE):
+        raise PermissionDenied(CHANGE)
     campaign = find(pk, Campaign.Kind.DRIP)
     step = campaign.steps.select_related("content").first()
     form = DripForm(request.POST or None, initial=_initial(campaign, step))
-    if request.method == "POST" and form.is_valid() and _save(form, campaign, step, request.user):
+    version = version_of(request, campaign)
+    if request.method == "POST" and form.is_valid() and _save(form, campaign, step, request.user, version):
         messages.success(request, "Saved.")
         return redirect_to(request, request.practice.url("campaigns:drip", campaign.pk))
     return _page(request, form, campaign)
 
 
-def _save(form: DripForm, campaign: Campaign, step: Step | None, by) -> bool:
+def _save(form: DripForm, campaign: Campaign, step: Step | None, by: User, version: int) -> bool:
     said = form.cleaned_data
     try:
-        drafts.rename(campaign, said["name"], campaign.version, by)
+        drafts.rename(campaign, said["name"], version, by)
         drafts.save_step(
             campaign,
             said["channel"],
@@ -64,9 +70,20 @@ def _save(form: DripForm, campaign: Campaign, step: Step | None, by) -> bool:
     except drafts.BadWords as bad:
         for problem in bad.problems:
             form.add_error("body", problem)
-    except (drafts.NotEditable, drafts.Conflict) as refused:
+    except drafts.Conflict:
+        form.add_error(None, _meanwhile(campaign))
+    except drafts.NotEditable as refused:
         form.add_error(None, str(refused))
     return not form.errors
+
+
+def _meanwhile(campaign: Campaign) -> str:
+    step = campaign.steps.select_related("content").first()
+    theirs = step.content.body if step and step.content else ""
+    return (
+        f"Somebody else has saved this campaign meanwhile, named “{campaign.name}”, with the words “{theirs}”."
+        " Yours are below and not saved: save again to keep yours."
+    )
 
 
 def _initial(campaign: Campaign, step: Step | None) -> dict:
@@ -78,7 +95,14 @@ def _initial(campaign: Campaign, step: Step | None) -> dict:
 
 
 def _page(request: HttpRequest, form: DripForm, campaign: Campaign | None) -> HttpResponse:
-    context = {"form": form, "campaign": campaign, "fields": merge.FIELDS, "opt_out_line": OPT_OUT_LINE}
+    may_change = request.membership.can(CHANGE)
+    context = {
+        "form": form,
+        "campaign": campaign,
+        "fields": merge.FIELDS,
+        "opt_out_line": OPT_OUT_LINE,
+        "editable": may_change and (campaign is None or campaign.may_be_edited),
+    }
     if campaign is not None:
         found = problems(campaign) if campaign.may_be_edited else []
         context |= {

@@ -4,15 +4,18 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_GET
 
 from campaigns.models import Campaign, Step
 from campaigns.problems import AUDIENCE, IDENTITIES, MESSAGE, SETTINGS, Problem, problems
 from trackstat import formats
-from trackstat.htmx import page
+from trackstat.htmx import page, wants_part
 from trackstat.tenancy.models import Practice
+from trackstat.tenancy.permissions import needs
 
 PLACES = {AUDIENCE: "campaigns:audience", MESSAGE: "campaigns:message", "review": "campaigns:review"}
 WORDS = {"name": "Name", "audience": "Audience", "message": "Message and schedule", "review": "Review"}
+CHANGE = "campaigns.change_campaign"
 
 
 def find(pk: int, kind: str | None = None) -> Campaign:
@@ -21,21 +24,35 @@ def find(pk: int, kind: str | None = None) -> Campaign:
     return get_object_or_404(Campaign, pk=pk, archived_at=None, **kinds)
 
 
-def wizard(request: HttpRequest, campaign: Campaign, current: str, partial: str | None = None, **context: Any):
+def wizard(
+    request: HttpRequest, campaign: Campaign, current: str, partial: str | None = None, **context: Any
+) -> HttpResponse:
     status = context.pop("status", 200)
-    context = around(request.practice, campaign, current) | context
+    # With a part of the page go the other parts that it changes, out of band.
+    context = around(request, campaign, current) | {"is_part": bool(partial) and wants_part(request)} | context
     return page(request, f"campaigns/{current}.html", partial, status=status, **context)
 
 
-def around(practice: Practice, campaign: Campaign, current: str) -> dict[str, Any]:
+def around(request: HttpRequest, campaign: Campaign, current: str) -> dict[str, Any]:
+    practice, may_change = request.practice, request.membership.can(CHANGE)
     found = problems(campaign) if campaign.may_be_edited else []
     return {
         "campaign": campaign,
-        "items": _steps(practice, campaign, current, found),
+        "current": current,
+        "editable": campaign.may_be_edited and may_change,
+        "items": _steps(practice, campaign, current, found, may_change),
         "blockers": blockers(practice, campaign, found),
-        "planned": [(step, goes_out(step)) for step in campaign.steps.select_related("content")],
+        "planned": [(step, goes_out(step)) for step in campaign.steps.all()],
         "recipients": campaign.loaded_count if campaign.loaded_at else None,
     }
+
+
+@require_GET
+@needs(CHANGE)
+def panel(request: HttpRequest, pk: int) -> HttpResponse:
+    """What stands below the audience's count: asked for again after each change of the filters."""
+    campaign = find(pk, Campaign.Kind.BLAST)
+    return page(request, "campaigns/rest.html", **around(request, campaign, "audience"))
 
 
 def goes_out(step: Step) -> str:
@@ -61,7 +78,9 @@ def blockers(practice: Practice, campaign: Campaign, found: list[Problem]) -> li
     return rows
 
 
-def _steps(practice: Practice, campaign: Campaign, current: str, found: list[Problem]) -> list[dict[str, Any]]:
+def _steps(
+    practice: Practice, campaign: Campaign, current: str, found: list[Problem], may_change: bool
+) -> list[dict[str, Any]]:
     wrong = {problem.step: problem.text for problem in reversed(found)}
     seen = {
         "name": True,
@@ -72,7 +91,8 @@ def _steps(practice: Practice, campaign: Campaign, current: str, found: list[Pro
     return [
         {
             "label": label,
-            "url": practice.url(f"campaigns:{name}", campaign.pk),
+            # Who may only look sees the review, which tells everything.
+            "url": practice.url(f"campaigns:{name}", campaign.pk) if may_change or name == "review" else "",
             "current": name == current,
             "done": seen[name],
             # What was not begun yet is no mistake.
@@ -84,8 +104,3 @@ def _steps(practice: Practice, campaign: Campaign, current: str, found: list[Pro
 
 def _begun(campaign: Campaign, name: str) -> bool:
     return {"audience": campaign.loaded_at is not None, "message": campaign.steps.exists()}.get(name, False)
-
-
-def answer(request: HttpRequest, campaign: Campaign, current: str, **context: Any) -> HttpResponse:
-    """The panel and the hidden version, after a save."""
-    return wizard(request, campaign, current, "saved", **context)

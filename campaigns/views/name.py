@@ -4,6 +4,7 @@ from django.views.decorators.http import require_http_methods
 from campaigns import drafts
 from campaigns.forms import NameForm
 from campaigns.models import Campaign
+from campaigns.views.audience import version_of
 from campaigns.views.frame import find, wizard
 from trackstat.htmx import page, redirect_to
 from trackstat.tenancy.permissions import needs
@@ -28,8 +29,11 @@ def name(request: HttpRequest, pk: int) -> HttpResponse:
     form = NameForm(request.POST or None, initial={"name": campaign.name, "category": campaign.category})
     if request.method == "POST" and form.is_valid():
         try:
-            drafts.rename(campaign, form.cleaned_data["name"], campaign.version, request.user)
+            drafts.rename(campaign, form.cleaned_data["name"], version_of(request, campaign), request.user)
             drafts.save_category(campaign, form.cleaned_data["category"], campaign.version, request.user)
+        except drafts.Conflict as conflict:
+            said = f"Somebody else has changed this campaign meanwhile; it is named “{conflict.theirs['name']}” now."
+            form.add_error(None, f"{said} Press Next again to keep yours.")
         except drafts.NotEditable as closed:
             form.add_error(None, str(closed))
         else:

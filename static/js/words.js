@@ -13,6 +13,13 @@
     into.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
+  /* A save that waited for the one before it goes out with the version that one led to. */
+  document.addEventListener("htmx:before:request", (event) => {
+    const { body } = event.detail.ctx.request;
+    const version = document.querySelector('input[name="version"]');
+    if (version && body?.has?.("version")) body.set("version", version.value);
+  });
+
   function fit() {
     for (const part of document.querySelectorAll("[data-shown-for]")) {
       const [name, value] = part.dataset.shownFor.split("=");
