@@ -7,7 +7,8 @@ the first, in this order.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.lookups import Exact
 
 from audience.filters.registry import BadDefinition
 from audience.filters.tags import has_tag
@@ -136,6 +137,15 @@ def _reachable(channel: Channel, category: str) -> Requirement:
     opted_out = Q(all_opted_out_at__isnull=False) | Q(**{f"{Category(category)}_opted_out_at__isnull": False})
     of_category = points.filter(**{f"{Category(category)}_opted_out_at__isnull": False})
     validity = ContactPoint.Validity
+    # One look-up by address for each patient who fails; an Exists a reason would read all the practice's addresses.
+    state = points.values_list(
+        Case(
+            When(opted_out, then=Value("opted_out")),
+            When(validity=validity.LANDLINE, then=Value("landline")),
+            When(validity__in=[validity.INVALID, validity.SUPPRESSED], then=Value("invalid")),
+            default=Value("other"),
+        )
+    )[:1]
 
     def why(patient: Patient) -> str:
         point = ContactPoint.objects.filter(channel=channel, address=patient.address_for(channel)).first()
@@ -151,13 +161,9 @@ def _reachable(channel: Channel, category: str) -> Requirement:
         words,
         Q(**{f"can_{channel}": True}) & ~Exists(of_category),  # type: ignore[arg-type]
         (
-            Reason(f"{channel}_opted_out", f"opted out of {channel}s", Q(Exists(points.filter(opted_out)))),
-            Reason(f"{channel}_landline", landline, Q(Exists(points.filter(validity=validity.LANDLINE)))),
-            Reason(
-                f"{channel}_invalid",
-                invalid,
-                Q(Exists(points.filter(validity__in=[validity.INVALID, validity.SUPPRESSED]))),
-            ),
+            Reason(f"{channel}_opted_out", f"opted out of {channel}s", Q(Exact(Subquery(state), "opted_out"))),
+            Reason(f"{channel}_landline", landline, Q(Exact(Subquery(state), "landline"))),
+            Reason(f"{channel}_invalid", invalid, Q(Exact(Subquery(state), "invalid"))),
             Reason(f"{channel}_other", other),
         ),
         why,

@@ -50,6 +50,19 @@ class ContactPoint(PracticeModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["practice", "channel", "address"], name="contact_point_once")]
+        # The few who opted out of one category only; whoever opted out of everything is in Patient.can_text, can_email.
+        indexes = [
+            models.Index(
+                fields=["practice", "channel", "address"],
+                condition=models.Q(announcement_opted_out_at__isnull=False),
+                name="contact_point_no_announcements",
+            ),
+            models.Index(
+                fields=["practice", "channel", "address"],
+                condition=models.Q(appointment_opted_out_at__isnull=False),
+                name="contact_point_no_reminders",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.pk}"
