@@ -147,7 +147,7 @@ def _is_live(campaign: Campaign, numbers: Numbers, moment: dt.datetime) -> bool:
 
 def explained_cause(reason: str, code: str) -> str:
     """The cause a list is narrowed to, in words; '' when it is not."""
-    if reason in Message.Reason:
+    if reason and reason in Message.Reason:
         return Message.Reason(reason).label
     return explain(code).what if code else ""
 

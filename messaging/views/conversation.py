@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
 
 from audience import consent
-from audience.models import Channel, ConsentEvent, Patient
+from audience.models import Channel, ConsentEvent, ContactPoint, Patient
 from messaging import thread
 from messaging.models import InboundMessage
 from messaging.withdraw import withdraw
@@ -18,6 +18,7 @@ from trackstat.tenancy.models import AuditEvent
 from trackstat.tenancy.permissions import needs
 
 Purpose, Source = ConsentEvent.Purpose, ConsentEvent.Source
+LABELS = {Channel.TEXT: "Texts", Channel.EMAIL: "Emails"}
 # A page that looks again by itself is one viewing, for so long.
 ONE_VIEWING = dt.timedelta(minutes=15)
 
@@ -102,6 +103,7 @@ def _show(
     opt_in: OptIn | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    points = thread.points(patient)
     return page(
         request,
         "messaging/conversation.html",
@@ -109,16 +111,18 @@ def _show(
         status=status,
         patient=patient,
         entries=thread.entries(patient),
-        addresses=[] if wants_part(request) else _addresses(request, patient, opt_out, opt_in),
+        standings=[{"label": LABELS[channel], "look": _look(points.get(channel))} for channel in Channel.values],
+        addresses=[] if wants_part(request) else _addresses(patient, points, opt_out, opt_in),
         may_opt_out=request.membership.can("messaging.opt_out_patient"),
     )
 
 
-def _addresses(request: HttpRequest, patient: Patient, opt_out: OptOut | None, opt_in: OptIn | None) -> list[dict]:
+def _addresses(
+    patient: Patient, points: dict[str, ContactPoint], opt_out: OptOut | None, opt_in: OptIn | None
+) -> list[dict]:
     """Cell and email with what may be sent there and what staff can do about it."""
-    points = thread.points(patient)
     found = []
-    for channel, label in ((Channel.TEXT, "Texts"), (Channel.EMAIL, "Emails")):
+    for channel, label in LABELS.items():
         point = points.get(channel)
         refused_out = opt_out if opt_out and opt_out.data.get("channel") == channel else None
         refused_in = opt_in if opt_in and opt_in.data.get("channel") == channel else None
@@ -130,8 +134,7 @@ def _addresses(request: HttpRequest, patient: Patient, opt_out: OptOut | None, o
                 "point": point,
                 "look": _look(point),
                 "is_out": bool(point and any(getattr(point, column) for column in consent.OPTED_OUT_AT.values())),
-                "opt_out": refused_out
-                or OptOut(initial={"channel": channel}, prefix=None, auto_id=f"{channel}-out-%s"),
+                "opt_out": refused_out or OptOut(initial={"channel": channel}, auto_id=f"{channel}-out-%s"),
                 "opt_in": refused_in or OptIn(initial={"channel": channel}, auto_id=f"{channel}-in-%s"),
                 "reopen_out": refused_out is not None,
                 "reopen_in": refused_in is not None,
@@ -140,7 +143,7 @@ def _addresses(request: HttpRequest, patient: Patient, opt_out: OptOut | None, o
     return found
 
 
-def _look(point) -> tuple[str, str]:
+def _look(point: ContactPoint | None) -> tuple[str, str]:
     """State and its words."""
     if point is None:
         return "missing", "None in the EHR"

@@ -43,6 +43,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         rows=_rows(request, list(shown)),
         q=q,
         unread_only=unread,
+        all_shown=not unread,
         unread_count=unread_conversations(request),
         strangers=_strangers() if not q and not unread else [],
     )
@@ -60,7 +61,7 @@ def _rows(request: HttpRequest, conversations: list[dict]) -> list[dict]:
             "patient": newest[each["last"]].patient,
             "newest": newest[each["last"]],
             "unread": each["unread"],
-            "url": request.practice.url("messaging:conversation", each["patient_id"]),
+            "url": request.practice.url("messaging:conversation", each["patient_id"]) + "#newest",
         }
         for each in conversations
     ]
