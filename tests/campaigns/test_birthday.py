@@ -176,15 +176,8 @@ def test_however_the_ticks_fall_everybody_is_greeted_once_a_year(drip, northside
     drip.steps.update(time_of_day=at)
     chance = random.Random(f"{zone} {at}")
     # Around 29 February, and the days on which clocks change in one of the zones.
-    for around in (
-        (2027, 2, 28),
-        (2028, 2, 29),
-        (2027, 3, 14),
-        (2027, 4, 4),
-        (2027, 9, 5),
-        (2027, 10, 3),
-        (2027, 11, 7),
-    ):
+    clocks_change = [(2027, 3, 14), (2027, 4, 4), (2027, 9, 5), (2027, 10, 3), (2027, 11, 7)]
+    for around in ((2027, 2, 28), (2028, 2, 29), *clocks_change):
         day, occurrence = dt.date(*around), f"birthday:{around[0]}"
         patients = [
             PatientFactory(birth_date=kept.replace(year=1984))
