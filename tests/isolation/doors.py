@@ -49,6 +49,9 @@ DOORS: dict[str, Door] = {
     "audience:patient": Door(get=PATIENT, args=("patient",)),
     "audience:put_tag": Door(post=TAG, args=("patient",), data={"name": "VIP"}),
     "audience:take_tag": Door(post=TAG, args=("patient", "tag")),
+    # Reports
+    "reports:index": Door(get="reports.view_report"),
+    "reports:campaign": Door(get="reports.view_report", args=("campaign",)),
     # Campaigns
     "campaigns:blasts": Door(get=SEE),
     "campaigns:drips": Door(get=SEE),
