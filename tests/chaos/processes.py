@@ -1,5 +1,6 @@
 """The product's own processes, on the test's database, to be killed."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -36,6 +37,12 @@ def own_broker() -> str:
     return urlunsplit(parts._replace(path=f"/{15 - number % 8}"))
 
 
+def _die_with_the_test() -> None:
+    """A test that is killed itself leaves nobody behind who goes on sending."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 class Process:
     """A process group of its own."""
 
@@ -48,6 +55,7 @@ class Process:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_die_with_the_test,
         )
 
     def kill(self) -> None:
@@ -67,12 +75,19 @@ class Process:
             self._process.wait(10)
             self._log.close()
 
+    def owns(self, pid: int) -> bool:
+        """Whether this process is one of the group."""
+        try:
+            return os.getpgid(pid) == self._process.pid
+        except ProcessLookupError:
+            return False
+
     @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
 
-def worker(env: Mapping[str, str], log: Path, name: str, processes: int = 2) -> Process:
+def worker(env: Mapping[str, str], log: Path, name: str, processes: int = 1) -> Process:
     options = ["--loglevel=WARNING", f"--concurrency={processes}", f"--hostname={name}@chaos", "--without-gossip"]
     return Process(["celery", "-A", "trackstat.celery", "worker", *options, "--without-mingle"], env, log)
 
