@@ -49,6 +49,7 @@ _REACH = """
 def rebuild(practice: Practice) -> int:
     """All rollups of all patients of a practice; answers how many rows were wrong."""
     with practice_scope(practice):
+        _lock("true")
         return _update(_VISITS, "true") + _update(_REACH, "true")
 
 
@@ -58,9 +59,20 @@ def refresh_visits(temporary_table: str) -> int:
 
 
 def refresh_next_visits(practice: Practice) -> int:
-    """Moves on every next visit that has passed. Once a day is enough: who reads them compares with the clock."""
+    """Moves on every next visit that has passed, to the next booking where there is one; how many were moved."""
     with practice_scope(practice):
+        _lock("t.next_visit_at <= trackstat.now()")
         return _update(_VISITS, "t.next_visit_at <= trackstat.now()")
+
+
+def _lock(which: str) -> None:
+    """In the order everyone keeps; the import has locked the patients it touches already."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT FROM audience_patient t WHERE t.practice_id = %(practice)s AND {which}
+                ORDER BY t.id FOR NO KEY UPDATE""",
+            {"practice": current_practice_id()},
+        )
 
 
 def _update(statement: str, which: str) -> int:

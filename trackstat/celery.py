@@ -53,6 +53,8 @@ app.conf.update(
             "schedule": settings.TICK_SECONDS,
             "options": {"expires": settings.TICK_SECONDS},
         },
+        # Move on the next visits that have passed.
+        "audience": {"task": "audience.tick", "schedule": 300.0, "options": {"expires": 300}},
     },
 )
 app.autodiscover_tasks(["messaging", "campaigns", "audience"])
