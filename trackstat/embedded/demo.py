@@ -80,16 +80,16 @@ def demo(*, reset: bool) -> int:
                 if not known:
                     home.remember(prepared=True)
                     web(supervisor, environment)
-                work(supervisor, environment)
                 wait_for_web(supervisor, environment)
+                work(supervisor, environment)
                 say(
                     f"\nTrackStat      {environment['PUBLIC_URL']}/\n"
                     f"Sandbox        {environment['SANDBOX_URL']}/   (phones and mailboxes of the patients)\n\n"
                     f"{said['demo_sign_ins'].strip()}\n\nLogs are in {home.log}. Ctrl-C ends everything.\n"
                 )
                 supervisor.run()
-        except Stopped:
-            say("Ended.")
+        except Stopped as signal_name:
+            say(f"Ended ({signal_name}).")
         return 0
 
 
