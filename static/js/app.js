@@ -52,7 +52,10 @@
     const { offsetWidth: width, offsetHeight: height } = menu;
     const left = at.left + width > window.innerWidth - 12 ? at.right - width : at.left;
     const below = at.bottom + 4;
-    const top = below + height > window.innerHeight - 12 && at.top - 4 - height > 0 ? at.top - 4 - height : below;
+    const room = window.innerHeight - 12 - height;
+    const above = at.top - 4 - height;
+    /* Where it fits neither below nor above, it lies over its button rather than leave the window. */
+    const top = below <= room ? below : above > 0 ? above : Math.max(12, room);
     menu.style.left = `${Math.max(12, left)}px`;
     menu.style.top = `${top}px`;
     menu.querySelector("input, a, button")?.focus({ preventScroll: true });

@@ -1,25 +1,17 @@
 """In a real browser: what only a browser does, the policy, the forms' Origin, pages that keep themselves fresh."""
 
-import os
-import shutil
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 
 @pytest.fixture
-def tab():
-    path = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
-    assert path, "Chromium is missing: apt-get install chromium, or set BROWSER_PATH"
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        page = browser.new_page(viewport={"width": 390, "height": 844})
-        page.complaints = []
-        page.on("console", lambda said: page.complaints.append(said.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        yield page
-        browser.close()
+def tab(chromium):
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.complaints = []
+    page.on("console", lambda said: page.complaints.append(said.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    page.close()
 
 
 def test_a_patient_reads_answers_and_stops_while_the_page_keeps_itself_up_to_date(

@@ -1,32 +1,11 @@
 """A real Chromium against the live server. Whatever the console says is a failure, and so is what axe finds."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESK, TABLET, PHONE = (1366, 768), (800, 1000), (390, 844)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    path = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
-    assert path, "No Chromium: run the tests with bin/test, which installs it."
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Tab:
