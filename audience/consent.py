@@ -90,14 +90,12 @@ def refresh_contactability(contact_point_ids: Iterable[int]) -> None:
     One statement for each channel, and each writes its own column only: opting out of texts and of email at the same
     moment must not undo each other. The caller holds the contact points' locks.
     """
-    for channel, column, flag in (("text", "cell", "can_text"), ("email", "email", "can_email")):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _REACH.format(column=column, flag=flag),
-                {"practice": current_practice_id(), "channel": channel, "points": list(contact_point_ids)},
-            )
+    ids = list(contact_point_ids)
+    for channel in _FLAGS:
+        _refresh(channel, ids)
 
 
+_FLAGS = {"text": ("cell", "can_text"), "email": ("email", "can_email")}
 _REACH = """
     WITH reached AS (
         SELECT p.id, c.validity IN ('unknown', 'ok') AND c.all_opted_out_at IS NULL AS can
@@ -108,6 +106,15 @@ _REACH = """
     )
     UPDATE audience_patient p SET {flag} = reached.can FROM reached
     WHERE p.practice_id = %(practice)s AND p.id = reached.id AND p.{flag} <> reached.can"""
+
+
+def _refresh(channel: str, ids: list[int]) -> None:
+    column, flag = _FLAGS[channel]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REACH.format(column=column, flag=flag),
+            {"practice": current_practice_id(), "channel": channel, "points": ids},
+        )
 
 
 def _locked(channel: str, address: str) -> ContactPoint:
@@ -124,10 +131,12 @@ def _locked(channel: str, address: str) -> ContactPoint:
 def _change(point: ContactPoint, changes: dict) -> None:
     if not changes:
         return
+    reachable = point.is_usable and point.all_opted_out_at is None
     for name, value in changes.items():
         setattr(point, name, value)
     point.save(update_fields=list(changes))
-    refresh_contactability([point.pk])
+    if reachable != (point.is_usable and point.all_opted_out_at is None):
+        _refresh(point.channel, [point.pk])
 
 
 def _already_said(point: ContactPoint, purpose: str, source: str, wording: str) -> bool:

@@ -16,7 +16,7 @@ class Explained:
     advice: str = ""
 
 
-ADVICE = {
+ADVICE: dict[str, str] = {
     Reason.OPTED_OUT: "Only the patient can come back: by texting START, or by the link in one of our emails.",
     Reason.NO_ADDRESS: "Add a cell phone or an email in the EHR.",
     Reason.LANDLINE: "Call instead, or ask for a mobile number and change it in the EHR.",

@@ -71,7 +71,7 @@ def _sent(message: Message) -> Entry:
         opened=message.opened_at is not None,
     )
     return Entry(
-        message.at,
+        message.armed_at or message.done_at or message.due_at,
         "message",
         words,
         ours=True,

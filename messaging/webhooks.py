@@ -124,23 +124,35 @@ def _told(identity: SendingIdentity, request: HttpRequest, kind: str, attempt_ke
 
 def _take(identity: SendingIdentity, told: Told, *, may_answer: bool = False) -> str:
     """Store the event and apply it, in the practice in scope; a repeat does nothing. The answer to a patient's text."""
+    key, payload = _clean(told.event_key), _clean(told.payload)
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO messaging_providerevent
                    (practice_id, identity_id, kind, event_key, attempt_key, payload, received_at, problem)
                VALUES (%s, %s, %s, %s, %s, %s, trackstat.now(), '')
-               ON CONFLICT (practice_id, identity_id, event_key) DO NOTHING RETURNING id""",
+               ON CONFLICT (practice_id, identity_id, event_key) DO NOTHING RETURNING id, received_at""",
             [
                 current_practice_id(),
                 identity.pk,
                 told.kind,
-                _clean(told.event_key),
+                key,
                 told.attempt_key,
-                json.dumps(_clean(told.payload)),
+                json.dumps(payload),
             ],
         )
         row = cursor.fetchone()
-    return receipts.settle(ProviderEvent.objects.get(pk=row[0]), may_answer=may_answer) if row else ""
+    if row is None:
+        return ""
+    event = ProviderEvent(
+        pk=row[0],
+        identity=identity,
+        kind=told.kind,
+        event_key=key,
+        attempt_key=told.attempt_key,
+        payload=payload,
+        received_at=row[1],
+    )
+    return receipts.settle(event, may_answer=may_answer)
 
 
 def _clean(value):

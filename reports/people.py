@@ -62,9 +62,11 @@ class People:
         order = "ORDER BY p.last_name, p.first_name, p.id, e.id LIMIT %s OFFSET %s"
         rows = self._read(columns, order, stop - start, start)
         patients = Patient.objects.in_bulk([row[0] for row in rows])
-        return [self._person(patients[row[0]], *row[1:5], dict(zip(FLAGS, row[5:], strict=True))) for row in rows]
+        return [self._person(patients[row[0]], row) for row in rows]
 
-    def _person(self, patient, standing, reason, code, at, flags) -> Person:
+    def _person(self, patient: Patient, row: tuple) -> Person:
+        _, standing, reason, code, at = row[:5]
+        flags = dict(zip(FLAGS, row[5:], strict=True))
         words = explained(standing, reason, code, bounced=bool(flags["bounced"]), opened=bool(flags["opened"]))
         return Person(patient, words, at, [name for name in ("unsubscribed", "replied") if flags[name]])
 

@@ -111,7 +111,7 @@ def _show(
         status=status,
         patient=patient,
         entries=thread.entries(patient),
-        standings=[{"label": LABELS[channel], "look": _look(points.get(channel))} for channel in Channel.values],
+        standings=[_standing(label, points.get(channel)) for channel, label in LABELS.items()],
         addresses=[] if wants_part(request) else _addresses(patient, points, opt_out, opt_in),
         may_opt_out=request.membership.can("messaging.opt_out_patient"),
     )
@@ -141,6 +141,11 @@ def _addresses(
             }
         )
     return found
+
+
+def _standing(label: str, point: ContactPoint | None) -> dict[str, str]:
+    look, words = _look(point)
+    return {"look": look, "words": f"{label}: {words[:1].lower()}{words[1:]}"}
 
 
 def _look(point: ContactPoint | None) -> tuple[str, str]:
