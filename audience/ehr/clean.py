@@ -20,7 +20,7 @@ _SEPARATORS = re.compile(r"\s*(?:[;,|\n]|/|\bor\b|\band\b|&)\s*", re.IGNORECASE)
 _BEFORE_EXTENSION = re.compile(r"\s*[,;]\s*(?=(?:ext|x)[a-z]*\W{0,3}\d)", re.IGNORECASE)
 _US_PHONE = re.compile(r"^(?:\+?1[ .-]?)?\(?([2-9]\d\d)\)?[ .-]?([2-9]\d\d)[ .-]?(\d{4})$")
 _NANP = re.compile(r"^\+1[2-9]\d\d[2-9]\d{6}$")
-_US_ZIP = re.compile(r"^(\d{5})(?:[ -]?(\d{4}))?$")
+_US_ZIP = re.compile(r"^(\d{5})(?:[ -]?(\d{4}))?(?:\D.*)?$")
 _DATE = re.compile(r"^\d{4}(-\d{2}){0,2}$")
 _EARLIEST, _LATEST = 1850, 2200
 
@@ -125,7 +125,7 @@ def emails(value: str | None) -> list[str]:
 
 def state(value: str | None, country: str) -> str:
     """The two letters of a US state, from either form; elsewhere what the EHR says."""
-    cleaned = text(value, "state", 30)
+    cleaned = printable(value or "", 30)
     if country in ("", "US"):
         return STATES.get(cleaned.lower(), cleaned.upper() if len(cleaned) == 2 else cleaned)
     return cleaned
@@ -133,13 +133,13 @@ def state(value: str | None, country: str) -> str:
 
 def postal_code(value: str | None, country: str) -> str:
     """US: five digits, or `12345-6789` (also written as nine digits in a row); elsewhere what the EHR says."""
-    cleaned = text(value, "postal code", 12)
+    cleaned = printable(value or "")
     if country in ("", "US") and (parts := _US_ZIP.match(cleaned)):
         return f"{parts[1]}-{parts[2]}" if parts[2] else parts[1]
-    return cleaned
+    return cleaned if len(cleaned) <= 12 else ""
 
 
 def country(value: str | None) -> str:
     """Two letters for the United States in any spelling; elsewhere what the EHR says."""
-    cleaned = text(value, "country", 60)
+    cleaned = printable(value or "", 60)
     return ("US" if cleaned else "") if cleaned.upper() in UNITED_STATES else cleaned

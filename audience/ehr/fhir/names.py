@@ -1,9 +1,11 @@
 """Names of people and things: which of several to take, and how to read one."""
 
-from audience.ehr.clean import text
+from audience.ehr.clean import printable, text
 from audience.ehr.fhir.resources import Concept, Contained, HumanName, Reference
 from audience.ehr.words import APPOINTMENT_TYPES
 
+# Names of things are cut here rather than refused: a visit is not lost for a long reason.
+_LONGEST = 200
 # Lower is taken first; a name of any other use (old, maiden, temp, anonymous) only when there is nothing else.
 _ORDER = {"official": 0, "usual": 1, None: 2, "nickname": 8}
 
@@ -30,9 +32,9 @@ def full(names: list[HumanName] | None) -> str:
         return ""
     name = ranked[0]
     if name.text:
-        return text(name.text, "name")
+        return printable(name.text, _LONGEST)
     parts = [*(name.prefix or ()), *(name.given or ()), name.family, *(name.suffix or ())]
-    return text(" ".join(part for part in parts if part), "name")
+    return printable(" ".join(part for part in parts if part), _LONGEST)
 
 
 def _ended(name: HumanName) -> bool:
@@ -57,7 +59,7 @@ def concept(*concepts: Concept | None) -> str:
         codings = one.coding or ()
         words = (APPOINTMENT_TYPES.get(code.code or "") for code in codings if "0276" in (code.system or ""))
         found = one.text or next(filter(None, words), None) or next((c.display for c in codings if c.display), None)
-        if cleaned := text(found, "purpose"):
+        if cleaned := printable(found or "", _LONGEST):
             return cleaned
     return ""
 
@@ -67,7 +69,7 @@ def display(reference: Reference | None, contained: list[Contained] | None) -> s
     if reference is None:
         return ""
     if reference.display:
-        return text(reference.display, "name")
+        return printable(reference.display, _LONGEST)
     if (reference.reference or "").startswith("#"):
         for resource in contained or ():
             if resource.id == reference.reference[1:]:
@@ -76,4 +78,4 @@ def display(reference: Reference | None, contained: list[Contained] | None) -> s
 
 
 def _contained_name(resource: Contained) -> str:
-    return text(resource.name, "name") if isinstance(resource.name, str) else full(resource.name)
+    return printable(resource.name, _LONGEST) if isinstance(resource.name, str) else full(resource.name)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from audience.ehr.clean import text
+from audience.ehr.clean import printable, text
 from audience.ehr.fhir import names, reasons, references
 from audience.ehr.fhir.appointments import appointment, encounter
 from audience.ehr.fhir.folder import Resource
@@ -65,7 +65,9 @@ def _records(resource: Resource, kind: str, reading: Reading):
             if of == "Practitioner" and key:
                 yield StagedAlias("PractitionerRole", external_id, key)
         case "Organization" | "Location":
-            yield StagedPlace(kind, external_id, text(found.name or next(filter(None, found.alias or ()), ""), "name"))
+            yield StagedPlace(
+                kind, external_id, printable(found.name or next(filter(None, found.alias or ()), ""), 200)
+            )
     if resource.full_url.startswith("urn:") and resource.full_url.removeprefix("urn:uuid:") != external_id:
         yield StagedAlias(kind, resource.full_url, external_id)
     for identifier in getattr(found, "identifier", None) or ():

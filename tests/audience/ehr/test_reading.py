@@ -224,6 +224,12 @@ def test_every_status_of_an_appointment_is_mapped(tmp_path, ehr, status):
     assert read_one(tmp_path, appointment(status=ehr)).status == status
 
 
+def test_a_long_reason_is_cut_and_does_not_lose_the_visit(tmp_path):
+    found = read_one(tmp_path, appointment(appointmentType={"text": "Because " + "of this " * 100}))
+    assert found.purpose.startswith("Because of this")
+    assert len(found.purpose) == 200
+
+
 def test_times_without_an_offset_are_the_practices_own(tmp_path):
     def start(value):
         return read_one(tmp_path, appointment(start=value)).starts_at
