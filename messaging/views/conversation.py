@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from audience import consent
 from audience.models import Channel, ConsentEvent, ContactPoint, Patient
@@ -43,6 +43,7 @@ class OptIn(forms.Form):
     note = forms.CharField(label="Why", max_length=300, help_text="For example: opted out by mistake.")
 
 
+@require_GET
 @needs("messaging.view_conversation")
 def conversation(request: HttpRequest, pk: int) -> HttpResponse:
     patient = get_object_or_404(Patient.objects, pk=pk)

@@ -3,6 +3,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import Case, Count, IntegerField, Max, Q, Value, When
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
 
 from audience.listing import search
 from audience.models import Patient
@@ -14,6 +15,7 @@ ON_A_PAGE = 50
 STRANGERS = 20
 
 
+@require_GET
 @needs("messaging.view_conversation")
 def inbox(request: HttpRequest) -> HttpResponse:
     """Patients who wrote, unread first, then the newest; numbers nobody has are listed below."""

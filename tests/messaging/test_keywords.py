@@ -114,7 +114,12 @@ def test_ordinary_sentences_with_such_words_do_not(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["stop texting me until Monday", "don't text me at work", "please don't text me during the day", "stop texting me so early"],
+    [
+        "stop texting me until Monday",
+        "don't text me at work",
+        "please don't text me during the day",
+        "stop texting me so early",
+    ],
 )
 def test_a_wish_with_a_limit_is_for_staff_to_read(text):
     assert meaning(text) == Meaning.NONE
