@@ -69,7 +69,7 @@ def _report_agrees(walk, office, stack, accepted):
     reached = Counter(final.values())
     page.get_by_role("link", name="Report", exact=True).first.click()
     figures = page.locator("#numbers .figures")
-    expect(_figure(figures, "Total Recipients")).to_have_text(str(len(accepted)))
+    expect(_figure(figures, "Total recipients")).to_have_text(str(len(accepted)))
     expect(_figure(figures, "Delivered")).to_have_text(str(reached["delivered"]), timeout=20_000)
     expect(_figure(figures, "Errors")).to_have_text(str(len(accepted) - reached["delivered"]))
     walk.look("report")

@@ -91,7 +91,8 @@ class Walk:
         for size in (PHONE, DESK):
             self.page.set_viewport_size(size)
             self.shot(f"{what} {size['width']}")
-            assert self._violations() == [], f"{what} at {size['width']}"
+            found = self._violations()
+            assert not found, f"{what} at {size['width']}: {found}"
             wider = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wider <= 0, f"{what} is {wider} px wider than {size['width']}"
 
