@@ -29,18 +29,18 @@ _RECENT = _primary("last_visit", range="last", most=3, unit="months")
 _THIS_YEAR = _primary("last_visit", range="last", most=18, unit="months")
 
 NEWSLETTER = PastCampaign(
-    "Autumn newsletter",
+    "Newsletter: lifting without backache",
     Channel.EMAIL,
     44,
     dt.time(9, 30),
     _THIS_YEAR,
     "<p>Hi {{PatientFirstName|there}},</p>"
-    "<p>The leaves are coming down and so are the rakes from the garage. Three things your back will thank you for:</p>"
+    "<p>Garden, garage, groceries: something heavy is always waiting. Three things your back will thank you for:</p>"
     "<ul><li>Warm up for five minutes before you start.</li><li>Switch hands every few minutes.</li>"
-    "<li>Bend your knees, not your back, when you lift the bags.</li></ul>"
+    "<li>Bend your knees, not your back.</li></ul>"
     "<p>Sore anyway? Call us at {{PracticePhone}} and we will find you a time this week.</p>"
     "<p>Your team at {{PracticeName}}</p>",
-    "Raking season, without the backache",
+    "Heavy things, without the backache",
 )
 REACTIVATION = PastCampaign(
     "We miss you (6 to 18 months)",
@@ -52,12 +52,12 @@ REACTIVATION = PastCampaign(
     "Would you like to come in for a check? Just reply to this text. {{PracticeName}}",
 )
 CLOSED = PastCampaign(
-    "Office closed on Veterans Day",
+    "Office closed on Friday",
     Channel.TEXT,
     13,
     dt.time(11, 0),
     _RECENT,
-    "{{PracticeName}}: we are closed on Wednesday for Veterans Day and back on Thursday at 8. "
+    "{{PracticeName}}: our office is closed this Friday for staff training. We are back on Monday at 8. "
     "Questions? {{PracticePhone}}",
     category=Category.APPOINTMENT,
 )
@@ -72,28 +72,28 @@ WORKSHOP = PastCampaign(
     "<p>Please reply to this email to save a seat.</p><p>{{PracticeName}}</p>",
     "Free workshop: a desk that does not hurt",
 )
-THANKSGIVING = PastCampaign(
-    "Holiday hours",
+LONG_DRIVE = PastCampaign(
+    "Going on a long drive?",
     Channel.TEXT,
     5,
     dt.time(15, 0),
     _RECENT,
-    "Hi {{PatientFirstName|there}}, {{PracticeName}} is open Monday to Wednesday before Thanksgiving. "
-    "Long drive ahead? Reply to book a tune-up before you travel.",
+    "Hi {{PatientFirstName|there}}, hours in the car ahead? Reply to this text and we will find you a time "
+    "for a tune-up before you travel. {{PracticeName}}",
 )
 
 PAST = {
-    "northside": (NEWSLETTER, REACTIVATION, WORKSHOP, CLOSED, THANKSGIVING),
-    "southside": (NEWSLETTER, REACTIVATION, THANKSGIVING),
+    "northside": (NEWSLETTER, REACTIVATION, WORKSHOP, CLOSED, LONG_DRIVE),
+    "southside": (NEWSLETTER, REACTIVATION, LONG_DRIVE),
 }
 
 DRAFT = PastCampaign(
-    "New year, new posture",
+    "Straight back, better days",
     Channel.TEXT,
     0,
     dt.time(10, 0),
     _LAPSED,
-    "Hi {{PatientFirstName|there}}, start the year with a straight back: reply YES and we will call you with a time. "
+    "Hi {{PatientFirstName|there}}, time for a posture check? Reply YES and we will call you with a time. "
     "{{PracticeName}}",
 )
 BIRTHDAY = "Happy birthday, {{PatientPreferredName|friend}}! Have a wonderful day, from all of us at {{PracticeName}}."
@@ -108,7 +108,7 @@ REPLIES = (
     "My back has been acting up again. What times do you have on Monday?",
     "Who is this?",
     "Sounds good 👍",
-    "Not right now, maybe after the holidays",
+    "Not right now, maybe next month",
     "Do you take Blue Cross?",
     "Please call me at work instead, I'm there until 5",
     "Yes",

@@ -1,5 +1,7 @@
 """`bin/manage seed_demo`: two made-up practices. Again it changes nothing."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -10,6 +12,8 @@ from trackstat.seed.generator import PRACTICES
 
 class Command(BaseCommand):
     help = "Make the demo's two practices with people, patients and some weeks of sent campaigns, where missing."
+    # `migrate` has just run them, and starting the demo again must not take long.
+    requires_system_checks: ClassVar[list[str]] = []
 
     def handle(self, *args, **options):
         if not settings.SANDBOX:
