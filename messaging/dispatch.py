@@ -22,6 +22,7 @@ from django.db import InterfaceError, OperationalError, connection
 from messaging import claim, rates
 from messaging.arm import Armed, arm
 from messaging.checks import Candidate
+from messaging.errors import Effect, effect
 from messaging.lanes import Lane, lane
 from messaging.models import Message, SendingIdentity
 from messaging.outcomes import pause_identity, record_all
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 RUN_SECONDS = 10
 # Between arming and the first byte: longer, and what was checked may no longer be true.
 HAND_OVER_SECONDS = 2
+TOO_LATE = "too late"
 # A provider that answers nothing in a row is left alone for a while, then probed with one message.
 SILENT_AFTER = 20
 SILENT_SECONDS = 30
@@ -107,11 +109,11 @@ class _Run:
         with ThreadPoolExecutor(settings.DISPATCH_THREADS, thread_name_prefix="hand-over") as threads:
             try:
                 while True:
-                    if self._may_arm() and self._fill():
-                        self._hand_over(threads)
-                    if not self.on_the_way:
+                    went_on = self._may_arm() and self._fill() and self._hand_over(threads)
+                    if self.on_the_way:
+                        self._record_some()
+                    elif not went_on:
                         break
-                    self._record_some()
             finally:
                 self._finish()
         return self.counts
@@ -135,11 +137,12 @@ class _Run:
             self.stopping = True
         return bool(self.claimed)
 
-    def _hand_over(self, threads: ThreadPoolExecutor) -> None:
+    def _hand_over(self, threads: ThreadPoolExecutor) -> bool:
+        """Whether a group was taken, be it that all of it was stopped or has to wait."""
         room = (1 if self.probing else settings.DISPATCH_THREADS) - len(self.on_the_way)
         group = self._within_rate(self.claimed[:room])
         if not group:
-            return
+            return False
         self.claimed = self.claimed[len(group) :]
         deadline = monotonic() + HAND_OVER_SECONDS
         armed = _patiently(lambda: self._arm(group))
@@ -149,6 +152,7 @@ class _Run:
             raise InTransaction(f"identity {self.identity.pk}")
         for outgoing in armed.outgoing:
             self.on_the_way[threads.submit(_send, self.provider, outgoing, deadline)] = outgoing
+        return True
 
     def _arm(self, group: list[Candidate]) -> Armed:
         with practice_scope(self.lane.practice_id):
@@ -199,15 +203,16 @@ class _Run:
                     self._resume()
             case Later(http_status=429):
                 rates.halve(self.identity)
+            case Later(code=code) if code == TOO_LATE:
+                pass
             case Later() | Unclear():
                 self.silent += 1
                 if self.probing or self.silent >= SILENT_AFTER:
                     self._pause("The provider does not answer.")
-            case Refused():
+            case Refused(code):
                 self.silent = 0
-                with practice_scope(self.lane.practice_id):
-                    if _ready(self.identity.pk) is None:
-                        self.stopping = True
+                # record() has already let the sender rest.
+                self.stopping = self.stopping or effect(code) == Effect.PAUSE_SENDER
 
     def _pause(self, reason: str) -> None:
         self.stopping = True
@@ -230,7 +235,7 @@ class _Run:
 def _send(provider: Provider, outgoing: Outgoing, deadline: float) -> Result:
     """In a thread: no database here. Whatever goes wrong is a value."""
     if monotonic() > deadline:
-        return Later(0, "too late")
+        return Later(0, TOO_LATE)
     try:
         return provider.send(outgoing)
     except Exception as error:  # anything unforeseen may have happened after bytes left

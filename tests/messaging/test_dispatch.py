@@ -8,6 +8,7 @@ from messaging import rates
 from messaging.models import Attempt, Hold, Message
 from messaging.tasks import tick
 from tests.factories import CampaignFactory
+from tests.messaging.conftest import NOON
 from trackstat.tenancy.scope import practice_scope
 
 
@@ -46,6 +47,15 @@ def test_a_second_run_of_the_same_lane_returns_at_once(northside, text_line, due
         assert held is not None
         assert run(text_line).busy
     assert run(text_line).outcomes == {"accepted": 1}
+
+
+def test_one_run_goes_on_through_any_number_of_messages_that_may_not_go(northside, text_line, due, run, states):
+    with practice_scope(northside):
+        draft = CampaignFactory()
+    due(text_line, 40, campaign_id=draft.pk)
+    due(text_line, 2, due_at=NOON + dt.timedelta(seconds=0.001))
+    counts = run(text_line)
+    assert (counts.aborted, counts.outcomes) == (40, {"accepted": 2})
 
 
 @pytest.fixture
