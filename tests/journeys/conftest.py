@@ -85,7 +85,9 @@ class Office:
         with self.data():
             names = ["Ana", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gia", "Hugo", "Ines", "Jon", "Kim", "Leo"]
             wanted = [self.patient(names[i % len(names)] + ("" if i < len(names) else str(i))) for i in range(people)]
-            self.patient("Recent", months_ago=1)
+            # So many that those are not the whole practice.
+            for _ in range(1 + people // 3):
+                self.patient("Recent", months_ago=1)
             self.patient("Longago", months_ago=40)
             self.patient("Booked", ahead_days=9)
             self.patient("Unqualified", tag="not qualified")
