@@ -91,7 +91,8 @@ class Counts:
             self.add(resource_type, what, number)
 
     def as_json(self) -> dict[str, dict[str, int]]:
-        return {kind: {what: n for what, n in counts.items() if n} for kind, counts in sorted(self.by_type.items())}
+        found = {kind: {what: n for what, n in counts.items() if n} for kind, counts in sorted(self.by_type.items())}
+        return {kind: counts for kind, counts in found.items() if counts}
 
 
 def _import(

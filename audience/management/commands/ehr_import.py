@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
 
 def _bar(stream) -> Callable[[Progress], None]:
-    """One line that fills up, redrawn at most ten times a second."""
+    """One line that fills up, redrawn at most ten times a second; plain, not in the red of errors."""
     drawn = 0.0
 
     def draw(progress: Progress) -> None:
@@ -84,7 +84,7 @@ def _bar(stream) -> Callable[[Progress], None]:
         share = progress.done / progress.total if progress.total else 1.0
         filled = "█" * round(share * 30)
         number = f" {progress.records:,} resources" if progress.records else ""
-        stream.write(f"\r{progress.step:<9} {filled:<30} {share:4.0%}{number}\033[K", ending="\n" if done else "")
+        stream.write(f"\r{progress.step:<9} {filled:<30} {share:4.0%}{number}\033[K", str, ending="\n" if done else "")
         stream.flush()
 
     return draw
@@ -102,6 +102,6 @@ def _lines(stream) -> Callable[[Progress], None]:
         said = (progress.step, time.monotonic())
         share = progress.done / progress.total if progress.total else 1.0
         number = f", {progress.records:,} resources" if progress.records else ""
-        stream.write(f"{progress.step}: {share:.0%}{number}")
+        stream.write(f"{progress.step}: {share:.0%}{number}", str)
 
     return say
