@@ -14,7 +14,7 @@ from django.db import connection
 
 from audience.ehr.run import AlreadyRunning, import_folder
 from audience.models import Appointment, ImportRun, Patient
-from tests.audience.ehr.test_import import state
+from tests.audience.ehr.outcome import state
 from trackstat.seed.generator import NORTHSIDE, write
 from trackstat.tenancy.scope import practice_scope
 
