@@ -36,8 +36,6 @@ app.conf.update(
         "retry_on_timeout": True,
     },
     task_publish_retry_policy={"max_retries": 1},
-    # Without it the Django fixup reconnects to PostgreSQL for every task.
-    db_reuse_max=1000,
     timezone="UTC",
     enable_utc=True,
     beat_schedule={
@@ -57,6 +55,8 @@ app.conf.update(
         "audience": {"task": "audience.tick", "schedule": 300.0, "options": {"expires": 300}},
     },
 )
+# Spelt as the Django fixup reads it; without it every task reconnects to PostgreSQL.
+app.conf["CELERY_DB_REUSE_MAX"] = 1000
 app.autodiscover_tasks(["messaging", "campaigns", "audience"])
 
 
@@ -90,8 +90,21 @@ def _publish(task: Any, args: tuple) -> None:
         task.apply_async(args, retry=False)
 
 
+@signals.task_prerun.connect
+def _drop_a_broken_connection(**kwargs: Any) -> None:
+    """A connection that PostgreSQL has closed meanwhile must not fail the next task, too."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+
+
 @signals.worker_init.connect
 def _check_start(**kwargs: Any) -> None:
+    from django.db import connection
+
     from trackstat.startup import refuse_unsafe_start
 
     refuse_unsafe_start()
+    # The children that are forked next open their own.
+    connection.close()

@@ -109,6 +109,9 @@ def database(url: str, *, pool: bool = False) -> dict:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "OPTIONS": options,
+        # A pool keeps connections itself. Workers keep theirs from task to task.
+        "CONN_MAX_AGE": 0 if pool else None,
+        "CONN_HEALTH_CHECKS": True,
     }
 
 
