@@ -40,6 +40,8 @@ TOO_LATE = "too late"
 # A provider that answers nothing in a row is left alone for a while, then probed with one message.
 SILENT_AFTER = 20
 SILENT_SECONDS = 30
+# Answers that come together are recorded together.
+TOGETHER_SECONDS = 0.01
 # PostgreSQL may be restarting while results wait to be recorded.
 RECORD_TRIES_SECONDS = 15
 
@@ -179,7 +181,8 @@ class _Run:
         return group[:granted]
 
     def _record_some(self) -> None:
-        done, _ = wait(self.on_the_way, timeout=1, return_when=FIRST_COMPLETED)
+        wait(self.on_the_way, timeout=1, return_when=FIRST_COMPLETED)
+        done, _ = wait(self.on_the_way, timeout=TOGETHER_SECONDS)
         results = {self.on_the_way.pop(future).attempt_key: future.result() for future in done}
         self.lane.renew()
         if not results:
