@@ -120,8 +120,10 @@ def check(ehr: Path | None) -> int:
     finally:
         for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        services.reset()
-        shutil.rmtree(folder, ignore_errors=True)
+        # The watcher would make the folder again if it were still at work in it.
+        with services.home.only_watcher(wait=True):
+            services.reset()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def too_long(*_: object) -> None:

@@ -79,9 +79,9 @@ class Home:
             return taken(file, fcntl.LOCK_SH)
 
     @contextmanager
-    def only_watcher(self) -> Iterator[bool]:
+    def only_watcher(self, *, wait: bool = False) -> Iterator[bool]:
         with (self.path / "watch.lock").open("a") as file:
-            yield taken(file, fcntl.LOCK_EX)
+            yield taken(file, fcntl.LOCK_EX, wait=wait)
 
     @contextmanager
     def only_demo(self) -> Iterator[bool]:

@@ -128,7 +128,7 @@ def watch(path: Path) -> None:
         with home.only_user(wait=True):
             end_left_over(home.path)
             state = home.recall()
-            if not state.get("keep"):
+            if state and not state.get("keep"):
                 services = Services(path)
                 services.stop()
                 if state.get("throwaway"):
