@@ -123,7 +123,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SANDBOX_DATABASE_URL = env("SANDBOX_DATABASE_URL")
 
 REDIS_URL = env("REDIS_URL", "redis://127.0.0.1:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# A database of its own: clearing the cache must not empty the queue.
+CACHE_URL = env("CACHE_URL") or urlsplit(REDIS_URL)._replace(path="/1").geturl()
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
 
 # People
 AUTH_USER_MODEL = "tenancy.User"

@@ -15,6 +15,10 @@ def refuse_unsafe_start() -> None:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user")
         if cursor.fetchone()[0]:
             raise ImproperlyConfigured("The role of DATABASE_URL owns tables: it could switch their protection off.")
+        if not settings.SANDBOX and not settings.PUBLIC_URL.startswith("https://"):
+            raise ImproperlyConfigured(
+                "PUBLIC_URL must be the https address that carriers and patients reach: callbacks and links use it."
+            )
         cursor.execute("SELECT shift <> '0' FROM trackstat.clock")
         if cursor.fetchone()[0] and not settings.SANDBOX:
             raise ImproperlyConfigured("trackstat.clock is moved: set its shift back to 0 before going live.")

@@ -1,9 +1,10 @@
 """Django admin: a practice's Administrators manage its memberships and roles, and nothing else."""
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from tests import cast
-from trackstat.tenancy.models import AuditEvent, Membership, Role, RolePermission, User
+from trackstat.tenancy.models import AuditEvent, Membership, PracticeSettings, Role, RolePermission, User
 from trackstat.tenancy.scope import practice_scope
 
 
@@ -54,7 +55,8 @@ def test_a_change_of_role_takes_effect_at_once_and_is_recorded(olive, client, pe
     with practice_scope(northside):
         assert Membership.objects.get(user=people.fred).role == user_plus
         event = AuditEvent.objects.get(action="membership.changed")
-    assert (event.user, event.object_id, event.detail) == (people.olive, membership.pk, {"fields": ["Role"]})
+    assert (event.user, event.object_id) == (people.olive, membership.pk)
+    assert event.detail == {"fields": ["Role"], "values": {"role_id": [membership.role_id, user_plus.pk]}}
 
 
 def test_a_role_of_another_practice_cannot_be_given(olive, people, northside, southside):
@@ -108,9 +110,11 @@ def test_accounts_and_practices_are_not_in_admin(olive):
         assert olive.get(f"/northside/admin/{path}").status_code == 404
 
 
-def test_a_superuser_enters_one_practice_at_a_time_and_it_is_recorded(client, northside, southside):
+@pytest.mark.parametrize("page", ["", "tenancy/auditevent/", "tenancy/membership/"])
+def test_a_superuser_enters_one_practice_at_a_time_and_it_is_recorded(client, northside, southside, page):
     root = User.objects.create_superuser("root@example.org", cast.PASSWORD)
     client.force_login(root)
+    assert client.get(f"/northside/admin/{page}").status_code == 200
     assert client.get("/northside/admin/").status_code == 200
     assert client.get("/northside/patients/").status_code == 404
     with practice_scope(northside):
@@ -124,3 +128,71 @@ def test_the_audit_log_can_be_read_but_not_changed_in_admin(olive, northside, pe
         event = AuditEvent.objects.create(action="test.done")
     assert "test.done" in olive.get("/northside/admin/tenancy/auditevent/").text
     assert olive.post(f"/northside/admin/tenancy/auditevent/{event.pk}/change/", {"action": "x"}).status_code == 403
+
+
+def test_no_page_of_admin_names_another_practice(olive, people, northside, southside):
+    with practice_scope(northside):
+        settings = PracticeSettings.objects.get().pk
+        role, membership = Role.objects.get(name="User").pk, Membership.objects.get(user=people.fred).pk
+    for page in (
+        "",
+        "tenancy/",
+        "tenancy/membership/",
+        "tenancy/membership/add/",
+        f"tenancy/membership/{membership}/change/",
+        "tenancy/role/",
+        "tenancy/role/add/",
+        f"tenancy/role/{role}/change/",
+        "tenancy/practicesettings/",
+        f"tenancy/practicesettings/{settings}/change/",
+        "tenancy/auditevent/",
+    ):
+        answer = olive.get(f"/northside/admin/{page}")
+        assert answer.status_code == 200, page
+        assert cast.CANARY not in answer.text, page
+        assert people.quinn.email not in answer.text, page
+
+
+def test_nobody_gives_a_role_that_may_do_more_than_they_may(client, people, northside):
+    with practice_scope(northside):
+        clerk = Role.objects.create(name="Clerk")
+        manage = Permission.objects.get(codename="manage_people")
+        RolePermission.objects.create(role=clerk, permission=manage)
+        administrator = Role.objects.get(name="Administrator")
+        membership = Membership.objects.get(user=people.fred)
+        membership.role = clerk
+        membership.save()
+    client.force_login(people.fred)
+    answer = client.post(
+        f"/northside/admin/tenancy/membership/{membership.pk}/change/", {"role": administrator.pk, "is_active": "on"}
+    )
+    assert "not one of the available choices" in answer.text
+    new = {"email": "friend@example.org", "name": "Friend", "role": administrator.pk, "is_active": "on"}
+    assert "not one of the available choices" in client.post("/northside/admin/tenancy/membership/add/", new).text
+    with practice_scope(northside):
+        assert Membership.objects.get(user=people.fred).role == clerk
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("time_zone", "Eastern", "There is no time zone"), ("quiet_from", "08:00", "Quiet hours have to end")],
+)
+def test_settings_that_would_stop_the_practice_are_refused(olive, northside, field, value, words):
+    with practice_scope(northside):
+        pk = PracticeSettings.objects.get().pk
+    url = f"/northside/admin/tenancy/practicesettings/{pk}/change/"
+    form = olive.get(url).context["adminform"].form
+    data = {name: form[name].value() or "" for name in form.fields if name != "attested_at"}
+    assert words in olive.post(url, data | {field: value}).text
+    assert olive.get("/northside/patients/").status_code == 200
+
+
+def test_the_address_in_the_audit_log_is_the_persons_behind_our_proxies(client, people, northside, settings):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    client.post(
+        "/accounts/login/",
+        {"login": people.fred.email, "password": cast.PASSWORD},
+        headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.9"},
+    )
+    with practice_scope(northside):
+        assert AuditEvent.objects.get(action="person.signed_in").ip == "203.0.113.9"

@@ -28,7 +28,7 @@ def test_the_owner_of_the_tables_may_not(transactional_db):
 def test_a_moved_clock_is_refused_outside_the_sandbox(db, clock, settings):
     clock.ahead(dt.timedelta(hours=3))
     refuse_unsafe_start()
-    settings.SANDBOX = False
+    settings.SANDBOX, settings.PUBLIC_URL = False, "https://messages.example.org"
     with pytest.raises(ImproperlyConfigured, match="clock"):
         refuse_unsafe_start()
 
@@ -60,3 +60,9 @@ def test_the_product_itself_may_not_move_the_clock(db):
         connection.cursor() as cursor,
     ):
         cursor.execute("UPDATE trackstat.clock SET shift = '1 hour'")
+
+
+def test_production_needs_an_https_address_that_others_reach(db, settings):
+    settings.SANDBOX, settings.PUBLIC_URL = False, "http://127.0.0.1:8000"
+    with pytest.raises(ImproperlyConfigured, match="PUBLIC_URL"):
+        refuse_unsafe_start()

@@ -69,18 +69,40 @@ class PracticeAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
+    # Fields whose values before and after the audit row names; never a patient's or a person's data.
+    told: tuple[str, ...] = ()
+
+    def save_model(self, request, obj, form, change):
+        before = dict.fromkeys(self.told)
+        if change and self.told:
+            before = type(obj).objects.filter(pk=obj.pk).values(*self.told).get()
+        super().save_model(request, obj, form, change)
+        after = {name: getattr(obj, name) for name in self.told}
+        request.told = {name: [before[name], after[name]] for name in self.told if before[name] != after[name]}
+
     def log_addition(self, request, obj, message):
-        audit.record(f"{obj._meta.model_name}.added", obj)
+        audit.record(f"{obj._meta.model_name}.added", obj, values=request.told)
 
     def log_change(self, request, obj, message):
         fields = [name for change in message if "changed" in change for name in change["changed"]["fields"]]
-        audit.record(f"{obj._meta.model_name}.changed", obj, fields=fields)
+        audit.record(f"{obj._meta.model_name}.changed", obj, fields=fields, values=request.told)
 
     def history_view(self, request, object_id, extra_context=None):
         raise Http404
 
 
-class MembershipForm(forms.ModelForm):
+class GrantableRole(forms.ModelForm):
+    """Nobody gives a role that may do more than they may themselves."""
+
+    grantable: frozenset[str] = frozenset()
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        beyond = RolePermission.objects.exclude(permission__in=_permissions(self.grantable)).values("role_id")
+        self.fields["role"].queryset = Role.objects.exclude(pk__in=beyond)
+
+
+class MembershipForm(GrantableRole):
     """An account belongs to its person: here only their place in this practice is changed."""
 
     class Meta:
@@ -94,7 +116,7 @@ class MembershipForm(forms.ModelForm):
         return cleaned
 
 
-class NewMembershipForm(forms.ModelForm):
+class NewMembershipForm(GrantableRole):
     email = forms.EmailField(help_text="The person signs in with it. Someone new sets a password by “Forgot password”.")
     name = forms.CharField(max_length=120, required=False, help_text="Only for someone new.")
 
@@ -131,8 +153,11 @@ class MembershipAdmin(PracticeAdmin):
     ordering = ("user__name",)
     search_fields = ("user__name", "user__email")
 
+    told = ("role_id", "is_active")
+
     def get_form(self, request, obj=None, **kwargs):
-        return MembershipForm if obj else NewMembershipForm
+        form = MembershipForm if obj else NewMembershipForm
+        return type(form.__name__, (form,), {"grantable": _grantable(request)})
 
     def get_fields(self, request, obj=None):
         return ("user", "role", "is_active") if obj else ("email", "name", "role", "is_active")
@@ -181,6 +206,15 @@ class RoleForm(forms.ModelForm):
 _PERMISSION = ("permission__content_type__app_label", "permission__codename")
 
 
+def _grantable(request: HttpRequest) -> frozenset[str]:
+    return frozenset(ADMINISTRATOR if request.user.is_superuser else request.membership.permissions())
+
+
+def _permissions(names: frozenset[str]) -> list[Permission]:
+    every = Permission.objects.select_related("content_type")
+    return [one for one in every if f"{one.content_type.app_label}.{one.codename}" in names]
+
+
 def _permission_labels() -> dict[str, str]:
     return {
         f"{permission.content_type.app_label}.{permission.codename}": permission.name
@@ -193,8 +227,7 @@ class RoleAdmin(PracticeAdmin):
     fields = ("name", "may")
 
     def get_form(self, request, obj=None, **kwargs):
-        held = ADMINISTRATOR if request.user.is_superuser else request.membership.permissions()
-        return type("RoleForm", (RoleForm,), {"grantable": frozenset(held)})
+        return type("RoleForm", (RoleForm,), {"grantable": _grantable(request)})
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)

@@ -23,7 +23,7 @@ class PracticeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest):
-        audit.ip_address.set(request.META.get("REMOTE_ADDR"))
+        audit.ip_address.set(audit.address_of(request))
         match = _resolve(request.path_info)
         if match is None or "practice_slug" not in match.kwargs:
             return self.get_response(request)
@@ -33,21 +33,21 @@ class PracticeMiddleware:
         with practice_scope(practice, request.user):
             request.practice, request.membership = practice, _membership(practice, request.user)
             request.may_enter = request.membership is not None
+            request.is_visitor = practice is not None and not request.may_enter and request.user.is_superuser
             # Moments are shown on the practice's clock.
-            with timezone.override(practice.tz if request.may_enter else None):
+            with timezone.override(practice.tz if request.may_enter or request.is_visitor else None):
                 response = self._admin(request) if "admin" in match.namespaces else self.get_response(request)
             if response.status_code >= 500 or getattr(request, "failed", False):
                 transaction.set_rollback(True)
+            elif request.is_visitor and response.status_code < 400:
+                _record_visit(request)
         if request.may_enter:
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     def _admin(self, request):
         """Let Django admin, which knows no practice in URLs, take `/<practice_slug>` for where it is mounted."""
-        if request.practice is not None and not request.may_enter and request.user.is_superuser:
-            request.may_enter = True
-            if request.method == "GET" and not request.path_info.partition("/admin/")[2]:
-                audit.record("practice.entered")
+        request.may_enter = request.may_enter or request.is_visitor
         if not request.may_enter:
             return self.get_response(request)
         request.prefix = get_script_prefix()
@@ -69,6 +69,14 @@ class PracticeMiddleware:
             # The error page belongs to the product, not to Django admin.
             set_urlconf(None)
             set_script_prefix(request.prefix)
+
+
+def _record_visit(request: HttpRequest) -> None:
+    """A superuser is no member: their first look into a practice in a session is recorded, wherever they come in."""
+    entered = request.session.setdefault("entered", [])
+    if request.practice.pk not in entered:
+        audit.record("practice.entered")
+        request.session["entered"] = [*entered, request.practice.pk]
 
 
 def _resolve(path: str) -> ResolverMatch | None:

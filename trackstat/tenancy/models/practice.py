@@ -1,6 +1,7 @@
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -33,11 +34,18 @@ class Practice(models.Model):
         return reverse(name, args=[self.slug, *args])
 
 
+def validate_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(
+            "There is no time zone “%(name)s”. They are called like America/New_York.", params={"name": name}
+        )
+
+
 class PracticeSettings(PracticeModel):
     """What an Administrator sets. Times of day are the patient's local ones."""
 
-    practice = models.OneToOneField(Practice, models.CASCADE, related_name="settings")
-    time_zone = models.CharField(max_length=60, default="America/New_York")
+    practice = models.OneToOneField(Practice, models.CASCADE, related_name="settings", editable=False)
+    time_zone = models.CharField(max_length=60, default="America/New_York", validators=[validate_time_zone])
     phone = models.CharField(max_length=20, blank=True, help_text="Shown to patients who text HELP.")
     address_line = models.CharField(max_length=120, blank=True)
     city = models.CharField(max_length=60, blank=True)
@@ -57,6 +65,12 @@ class PracticeSettings(PracticeModel):
 
     def __str__(self) -> str:
         return f"Settings of {self.practice}"
+
+    def clean(self):
+        """Hours that cross would hold every text until it has expired."""
+        for name in ("quiet_until", "quiet_until_sunday"):
+            if getattr(self, name) and self.quiet_from and getattr(self, name) >= self.quiet_from:
+                raise ValidationError({name: "Quiet hours have to end before they begin in the evening."})
 
     @property
     def postal_address(self) -> str:
