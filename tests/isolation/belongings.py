@@ -2,6 +2,9 @@
 
 import datetime as dt
 
+from audience import consent
+from campaigns.models import AudienceRemoval
+from messaging.models import InboundMessage
 from tests.factories import (
     AppointmentFactory,
     CampaignFactory,
@@ -40,6 +43,16 @@ def belongings(word: str) -> dict[str, int]:
         enrollment_id=enrollment.pk,
         body=f"Hello from {word}",
     )
+    InboundMessage.objects.create(
+        channel="text",
+        identity=text,
+        contact_point=message.contact_point,
+        patient=patient,
+        provider_id=f"SM{word}",
+        body=f"Answer from {word}",
+    )
+    AudienceRemoval.objects.create(campaign=campaign, patient=PatientFactory(first_name=word, last_name="Removed"))
+    consent.opt_out("email", patient.email, "announcement", "staff", wording=f"Told {word}")
     return {
         "patient": patient.pk,
         "tag": tag.pk,

@@ -111,6 +111,34 @@ def test_those_who_may_get_the_page_and_nothing_of_another_practice(name, world,
             assert door.csp in answer.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("name", sorted(DOORS))
+def test_no_other_method_opens_a_door(name, world, people):
+    door = DOORS[name]
+    url = path(name, "northside", world["own"], door.args)
+    olive, quinn = _signed_in(people.olive), _signed_in(people.quinn)
+    for method in ("put", "patch", "delete"):
+        assert getattr(Client(), method)(url).status_code == 302, f"{method} by nobody"
+        assert getattr(quinn, method)(url).status_code == 404, f"{method} by a person of another practice"
+        assert getattr(olive, method)(url).status_code == 405, f"{method} by an Administrator"
+    assert quinn.head(url).status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(name for name, door in DOORS.items() if len(door.args) > 1))
+def test_one_foreign_thing_among_our_own_is_a_missing_one(name, world, people):
+    door, olive = DOORS[name], _signed_in(people.olive)
+    method = "get" if door.get else "post"
+    for swapped in door.args:
+        mixed = ask(olive, door, method, path(name, "northside", _with(world, swapped, "foreign"), door.args), {})
+        absent = ask(olive, door, method, path(name, "northside", _with(world, swapped, None), door.args), {})
+        assert (mixed.status_code, _body(mixed)) == (absent.status_code, _body(absent)), swapped
+        assert cast.CANARY not in mixed.text
+        assert mixed.status_code in (404, 302, 204), f"{swapped}: {mixed.status_code}"
+
+
+def _with(world, thing, whose):
+    return world["own"] | {thing: world[whose][thing] if whose else MISSING}
+
+
 @pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_a_public_page_answers_anybody_as_the_table_says(name, db):
     page = PUBLIC[name]
