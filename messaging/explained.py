@@ -29,6 +29,8 @@ ADVICE: dict[str, str] = {
     Reason.EXPIRED: "Send a new message if it still matters.",
     Reason.STOPPED: "Copy the campaign to write to those who are left.",
     Reason.SENDER: "An administrator can mend the sending line in Settings.",
+    Reason.NO_POSTAL_ADDRESS: "Every email must carry it: an administrator enters it in Settings.",
+    Reason.NOT_ATTESTED: "An administrator confirms in Settings that the intake form asks for them.",
 }
 WAITING = {State.PENDING, State.CLAIMED, State.SENDING}
 

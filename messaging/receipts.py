@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, Q, When
 from django.db.models.functions import Coalesce
 
 from audience import consent
@@ -30,6 +31,8 @@ State, Validity = Message.State, ContactPoint.Validity
 
 # An event that could not be applied for so long never will be.
 GIVE_UP_AFTER = dt.timedelta(days=3)
+# One that failed waits as long again as it has waited already, so that many of them keep nothing else from its turn.
+LONGEST_WAIT = dt.timedelta(hours=1)
 AT_ONCE = 200
 
 
@@ -80,17 +83,25 @@ def settle(event: ProviderEvent, *, may_answer: bool = False) -> str:
     except Exception as error:
         # One event that cannot be understood must not stop the others, and its details stay out of the log.
         log.warning("Event %s could not be applied: %s", event.pk, type(error).__name__)
-        given_up = event.received_at < now() - GIVE_UP_AFTER
-        _finish(event, problem=type(error).__name__, applied_at=now() if given_up else None)
+        moment = now()
+        waited = moment - event.received_at
+        _finish(
+            event,
+            problem=type(error).__name__,
+            applied_at=moment if waited > GIVE_UP_AFTER else None,
+            retry_at=moment + min(waited, LONGEST_WAIT),
+        )
         return ""
     _finish(event, problem="", applied_at=now())
     return answer
 
 
 def apply_open(practice_id: int) -> int:
-    """Try again what could not be applied when it came; how many events were looked at."""
+    """Try again what could not be applied when it came, patients' words first; how many events were looked at."""
     with practice_scope(practice_id):
-        waiting = ProviderEvent.objects.filter(applied_at=None).order_by("received_at", "pk")
+        its_turn = Q(retry_at=None) | Q(retry_at__lte=Now())
+        patients_first = Case(When(kind=ProviderEvent.Kind.INBOUND, then=0), default=1)
+        waiting = ProviderEvent.objects.filter(its_turn, applied_at=None).order_by(patients_first, "received_at", "pk")
         events = list(waiting.select_for_update(skip_locked=True)[:AT_ONCE])
         for event in events:
             settle(event)

@@ -64,5 +64,6 @@ SELECT i.practice_id, i.id FROM messaging_sendingidentity i
 _TO_MEND = """
 SELECT practice_id FROM messaging_message WHERE state IN ('claimed', 'sending') AND lease_until < trackstat.now()
  UNION
-SELECT practice_id FROM messaging_providerevent WHERE applied_at IS NULL
+SELECT practice_id FROM messaging_providerevent
+ WHERE applied_at IS NULL AND (retry_at IS NULL OR retry_at <= trackstat.now())
 """

@@ -23,8 +23,9 @@ class ProviderEvent(PracticeModel):
     payload = models.JSONField()
     received_at = models.DateTimeField(db_default=Now())
     applied_at = models.DateTimeField(null=True)
-    # Why it could not be applied, when it could not; the tick tries again.
+    # Why it could not be applied, when it could not; the tick tries again, not before `retry_at` (null: at once).
     problem = models.CharField(max_length=200, blank=True)
+    retry_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -65,6 +65,8 @@ class Message(PracticeModel):
         EXPIRED = "expired", "Its time had passed"
         STOPPED = "stopped", "The campaign was stopped"
         SENDER = "sender", "The sending line or address may not send"
+        NO_POSTAL_ADDRESS = "no_postal_address", "The practice's postal address is missing"
+        NOT_ATTESTED = "not_attested", "The practice has not confirmed that patients agree to announcements"
 
     channel = models.CharField(max_length=5, choices=Channel)
     category = models.CharField(max_length=12, choices=Category)
