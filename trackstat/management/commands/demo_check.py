@@ -1,7 +1,9 @@
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
@@ -9,9 +11,10 @@ from audience.ehr.run import import_folder
 from campaigns import blast, drafts, moves
 from campaigns.models import Campaign, Step
 from messaging.lookups import look_up
-from messaging.models import Message
+from messaging.models import Attempt, Message
 from trackstat.clock import now
 from trackstat.formats import number, share
+from trackstat.sandbox.client import SandboxClient
 from trackstat.seed.generator import PRACTICES, write
 from trackstat.seed.office import seed_practice
 from trackstat.tenancy.models import Practice, PracticeSettings
@@ -59,9 +62,26 @@ class Command(BaseCommand):
             raise CommandError("Nobody in this data can be texted or mailed.")
         self._wait(practice, sent)
         delivered = self._report(practice, sent)
+        self._agree_with_the_ledger(practice)
         self.stdout.write(
             f"OK {delivered['text']} texts {delivered['email']} emails delivered in {time.monotonic() - begun:.0f} s"
         )
+
+    def _agree_with_the_ledger(self, practice: Practice) -> None:
+        """Carrier and mail service are the judge of what was sent, not our own tables."""
+        sandbox = SandboxClient(settings.SANDBOX_URL)
+        with practice_scope(practice):
+            accepted = Attempt.objects.filter(outcome=Attempt.Outcome.ACCEPTED)
+            ours = Counter(accepted.values_list("message__channel", "message__to_address"))
+        theirs = Counter(
+            (channel, entry["to"])
+            for channel, kind in (("text", "sms.accepted"), ("email", "email.accepted"))
+            for entry in sandbox.ledger(kind)
+        )
+        if ours != theirs:
+            raise CommandError(
+                f"The sandbox took {number(theirs.total())} messages, our tables say {number(ours.total())}."
+            )
 
     def _import(self, practice: Practice, ehr: Path | None) -> None:
         with tempfile.TemporaryDirectory(prefix="trackstat-ehr-") as folder:
