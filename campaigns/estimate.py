@@ -13,7 +13,9 @@ from django.db.models import Case, CharField, Count, Exists, Min, OuterRef, Quer
 from django.db.models.functions import MD5, Cast, Left, Length
 
 from audience.filters import LeftOut
+from audience.filters.requirements import CHANNEL_FIELD, requirements
 from audience.models import Channel, ContactPoint, Patient
+from audience.numbers import is_toll_free
 from campaigns.blast import first_due
 from campaigns.engine import next_due
 from campaigns.models import Campaign, Step
@@ -22,7 +24,6 @@ from campaigns.schedule import WORTH_SENDING
 from campaigns.sending import identity_for
 from messaging.compose import merge_values
 from messaging.merge import MergeError
-from messaging.numbers import is_toll_free
 from messaging.quiet_hours import Hours, opening, zones_for
 from messaging.segments import count
 from messaging.words import text
@@ -47,7 +48,7 @@ class StepEstimate:
     # When it is due (UTC); from `held` one sees what quiet hours make of it.
     due_at: dt.datetime
     recipients: int
-    # Have no usable address on the channel: they get a line in the report that says so.
+    # Nothing may be sent to them (no usable address, opted out, deceased …): a line in the report says why.
     unreachable: int
     least: int = 1
     usual: int = 1
@@ -95,10 +96,10 @@ def estimate(campaign: Campaign) -> Estimate:
     recipients = members.count()
     sample = _sample(members, recipients)
     values = merge_values(sample, practice)
-    steps, due_at, introduced = [], None, False
+    steps, due_at, introduced, category = [], None, False, campaign.category
     for step in campaign.steps.select_related("content"):
         due_at = first_due(step) if due_at is None else next_due(step, due_at, practice)
-        steps.append(_of_step(step, due_at, members, recipients, sample, values, practice, introduced))
+        steps.append(_of_step(step, due_at, members, recipients, sample, values, practice, category, introduced))
         introduced = introduced or step.channel == Channel.TEXT
     left_out = audience_of(campaign).breakdown().left_out
     return Estimate(recipients, left_out, steps, len(sample), len(sample) < recipients)
@@ -112,20 +113,26 @@ def _of_step(
     sample: list[Patient],
     values: list[dict[str, str]],
     practice: Practice,
+    category: str,
     introduced: bool,
 ) -> StepEstimate:
     """`introduced`: an earlier text of the campaign has carried the opt-out line already."""
-    unreachable = members.exclude(**{f"can_{step.channel}": True}).count()
+    reachable = _reachable(members, step.channel, category)
+    reached = reachable.count()
+    unreachable = recipients - reached
     if step.channel == Channel.EMAIL:
-        return StepEstimate(step, due_at, recipients, unreachable, total=recipients - unreachable)
+        return StepEstimate(step, due_at, recipients, unreachable, total=reached)
+    held, lapsing = _quiet(reachable, due_at, practice)
+    getting = set(reachable.filter(pk__in=[patient.pk for patient in sample]).values_list("pk", flat=True))
     try:
-        segments = _segments(step, sample, values, introduced)
+        all_segments = _segments(step, sample, values, introduced)
     except MergeError:
-        segments = []
-    held, lapsing = _quiet(members, due_at, practice)
+        all_segments = []
+    segments = [n for patient, n in zip(sample, all_segments, strict=False) if patient.pk in getting]
     if not segments:
         return StepEstimate(step, due_at, recipients, unreachable, held=held, lapsing=lapsing)
-    spread = segments[:SAMPLE]
+    # Those after SAMPLE are the extremes, which say nothing about the others.
+    spread = [n for patient, n in zip(sample[:SAMPLE], all_segments, strict=False) if patient.pk in getting] or segments
     average = sum(spread) / len(spread)
     return StepEstimate(
         step,
@@ -135,10 +142,16 @@ def _of_step(
         least=min(segments),
         usual=Counter(segments).most_common(1)[0][0],
         most=max(segments),
-        total=round(average * (recipients - unreachable)),
+        total=round(average * reached),
         held=held,
         lapsing=lapsing,
     )
+
+
+def _reachable(members: QuerySet[Patient], channel: str, category: str) -> QuerySet[Patient]:
+    """Whose messages will not be born aborted: the same that the audience asks where the channel's box is ticked."""
+    needed = requirements([CHANNEL_FIELD[Channel(channel)]], category)
+    return members.filter(*[requirement.q for requirement in needed])
 
 
 def _segments(step: Step, sample: list[Patient], values: list[dict[str, str]], introduced: bool) -> list[int]:
@@ -177,12 +190,11 @@ def _sample(members: QuerySet[Patient], recipients: int) -> list[Patient]:
     return spread + [patient for pk, patient in extremes.items() if pk not in seen]
 
 
-def _quiet(members: QuerySet[Patient], due_at: dt.datetime, practice: Practice) -> tuple[list[Held], int]:
+def _quiet(reachable: QuerySet[Patient], due_at: dt.datetime, practice: Practice) -> tuple[list[Held], int]:
     """Patients of one zone, or without one of one area code, are held alike: asked once for each, not each patient."""
     area = Case(When(time_zone="", then=Left("cell", 5)), default=Value(""))
     groups = (
-        members.filter(can_text=True)
-        .annotate(area=area)
+        reachable.annotate(area=area)
         .values("time_zone", "area")
         .annotate(number=Min("cell"), patients=Count("pk"))
         .order_by()

@@ -4,11 +4,15 @@ import datetime as dt
 
 import pytest
 
-from campaigns import blast, drafts
+from audience.consent import mark_unusable, opt_out
+from audience.models import ContactPoint, Patient
+from campaigns import blast, drafts, engine
 from campaigns import estimate as estimating
 from campaigns.estimate import estimate
+from campaigns.models import Campaign
+from messaging.models import Message
 from tests.campaigns.conftest import WOMEN, make_blast
-from tests.factories import PatientFactory
+from tests.factories import PatientFactory, TagFactory
 
 # With a name and the opt-out line two segments, three with a letter that is not in GSM-7.
 LONG = "Hi {{PatientFirstName|there}}, " + "x" * 134
@@ -78,6 +82,46 @@ def test_email_counts_one_each_and_never_waits(people, in_northside, senders):
     [step] = found.steps
     assert (step.recipients, step.unreachable, step.total, step.held) == (4, 1, 3, [])
     assert (found.emails, found.segments) == (3, 0)
+
+
+@pytest.mark.parametrize("channel", ["text", "email"])
+@pytest.mark.parametrize("category", ["announcement", "appointment"])
+def test_the_estimate_is_what_is_written_to_be_sent(people, in_northside, senders, channel, category):
+    plain, opted_out, deceased, tagged, landline = [PatientFactory() for _ in range(5)]
+    opt_out(channel, opted_out.address_for(channel), category, "staff")
+    Patient.objects.filter(pk=deceased.pk).update(inactive_reason=Patient.InactiveReason.DECEASED)
+    tagged.patient_tags.create(tag=TagFactory(name="not qualified", always_excluded=True))
+    mark_unusable(
+        ContactPoint.objects.get_or_create(channel=channel, address=landline.address_for(channel))[0], "invalid", "gone"
+    )
+    campaign = make_blast(people.uma, channel=channel)
+    drafts.save_category(campaign, category, campaign.version, people.uma)
+    # Touched boxes: nothing is required any more, so everybody is loaded whom no tag keeps away.
+    drafts.save_definition(campaign, WOMEN, [], campaign.version, people.uma)
+    loaded = blast.load(campaign, people.uma)
+    if category == "announcement":
+        # Tagged between loading and looking.
+        campaign.members.model.objects.get_or_create(campaign=campaign, patient=tagged)
+        loaded = campaign.members.count()
+    assert loaded == 5
+    [step] = estimate(campaign).steps
+    Campaign.objects.filter(pk=campaign.pk).update(state="enabled")
+    blast.launch(campaign)
+    engine.work(campaign.practice_id)
+    rows = Message.objects.filter(campaign_id=campaign.pk)
+    assert rows.filter(state="pending").count() == step.total == step.recipients - step.unreachable
+    assert rows.filter(state="aborted").count() == step.unreachable == (4 if category == "announcement" else 3)
+    assert plain.pk in rows.filter(state="pending").values_list("patient_id", flat=True)
+
+
+def test_credits_are_those_of_the_patients_who_get_the_text(draft, people):
+    _write(draft, LONG)
+    silent = PatientFactory(first_name="Łukasz")
+    opt_out("text", silent.cell, "announcement", "staff")
+    drafts.save_definition(draft, WOMEN, [], draft.version, people.uma)
+    blast.load(draft, people.uma)
+    [step] = estimate(draft).steps
+    assert (step.recipients, step.unreachable, step.most, step.total) == (4, 1, 2, 6)
 
 
 def test_a_large_audience_is_sampled_and_the_extremes_are_in_it(draft, people, monkeypatch):
