@@ -8,13 +8,14 @@ import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from campaigns import moves
 from campaigns.models import Campaign, Enrollment, Step
+from campaigns.problems import problems_of_practice
 from campaigns.recipients import audience_of, practice_in_scope
 from campaigns.schedule import WORTH_SENDING, delayed, to_utc
 from campaigns.sending import identity_for
@@ -102,11 +103,13 @@ def _materialise_batch(practice_id: int, horizon: dt.timedelta) -> int | None:
         campaign = _next_campaign(moment + horizon)
         if campaign is None:
             return None
+        if lacking := problems_of_practice(campaign):
+            # Somebody may have stopped it this moment.
+            with suppress(moves.Blocked):
+                moves.pause(campaign, None, why=" ".join(problem.text for problem in lacking))
+            return 0
         steps = {step.position: step for step in campaign.steps.select_related("content")}
         identities = {channel: identity_for(channel) for channel in {step.channel for step in steps.values()}}
-        if None in identities.values():
-            moves.pause(campaign, None, why="no sending identity")
-            return 0
         if not _hold_live(campaign):
             return 0
         enrollments = list(

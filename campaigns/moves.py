@@ -6,16 +6,15 @@ Making the same move twice is no error: the second answers False.
 """
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F
+from django.db.models import F
 
 from audience.filters import BadDefinition
 from campaigns import blast
 from campaigns.models import Campaign, Enrollment
-from campaigns.problems import Problem, problems
+from campaigns.problems import Problem, problems, problems_of_practice
 from campaigns.tasks import work
 from messaging.models import Hold, Message
 from messaging.tasks import wake
@@ -41,20 +40,6 @@ class NeedsConfirmation(Exception):
     def __init__(self, count: int, added: int = 0, left: int = 0):
         super().__init__(f"The audience is now {count} patients.")
         self.count, self.added, self.left = count, added, left
-
-
-@dataclass(frozen=True)
-class StopPreview:
-    """What stopping now would come to, in messages; `not_written` are patients whose message is not made yet."""
-
-    sent: int
-    under_way: int
-    waiting: int
-    not_written: int
-
-    @property
-    def will_not_be_sent(self) -> int:
-        return self.waiting + self.not_written
 
 
 def enable(campaign: Campaign, by: User | None, confirmed_count: int | None = None) -> bool:
@@ -107,7 +92,7 @@ def disable(campaign: Campaign, by: User | None) -> bool:
 def pause(campaign: Campaign, by: User | None, why: str = "") -> bool:
     """Hold everything that is not handed over yet, until resumed; nothing is armed after this commits.
 
-    `why` is a short word for the audit log when the product itself pauses (`by` None).
+    `why` tells staff in sentences what to mend, when the product itself pauses (`by` None).
     """
     with transaction.atomic():
         _lock(campaign)
@@ -118,24 +103,31 @@ def pause(campaign: Campaign, by: User | None, why: str = "") -> bool:
         Hold.objects.get_or_create(campaign_id=campaign.pk)
         detail = {"why": why} if why else {}
         before = State(campaign.state)
-        _move(campaign, {before}, State.PAUSED, "campaign.paused", by, {"paused_from": before}, **detail)
+        changes = {"paused_from": before, "paused_reason": why}
+        _move(campaign, {before}, State.PAUSED, "campaign.paused", by, changes, **detail)
     return True
 
 
 def resume(campaign: Campaign, by: User | None) -> bool:
-    """Go on where it was held. What a blast has waiting gets the paused time on top of its own."""
+    """Go on where it was held. What a blast has waiting gets the paused time on top of its own.
+
+    Raises Blocked while the practice lacks what it needs to send.
+    """
     with transaction.atomic():
         _lock(campaign)
         if campaign.is_live:
             return False
         if campaign.state != State.PAUSED:
             raise Blocked([_impossible(campaign, "resumed")])
+        if lacking := problems_of_practice(campaign):
+            raise Blocked(lacking)
         hold = Hold.objects.filter(campaign_id=campaign.pk).first()
         if hold is not None and campaign.kind == Campaign.Kind.BLAST:
             _give_time(campaign, now() - hold.since)
         Hold.objects.filter(campaign_id=campaign.pk).delete()
         before = State(campaign.paused_from or State.ENABLED)
-        _move(campaign, {State.PAUSED}, before, "campaign.resumed", by, {"paused_from": "", "next_check_at": now()})
+        changes = {"paused_from": "", "paused_reason": "", "next_check_at": now()}
+        _move(campaign, {State.PAUSED}, before, "campaign.resumed", by, changes)
         wake(campaign.practice_id)
         ring(work, campaign.practice_id)
     return True
@@ -157,7 +149,7 @@ def stop(campaign: Campaign, by: User | None) -> bool:
             State.STOPPED,
             "campaign.stopped",
             by,
-            {"finished_at": now(), "paused_from": ""},
+            {"finished_at": now(), "paused_from": "", "paused_reason": ""},
             **detail,
         )
     return True
@@ -177,18 +169,6 @@ def archive(campaign: Campaign, by: User | None) -> bool:
         campaign.refresh_from_db()
         audit.record("campaign.archived", campaign, user_id=_id(by))
     return True
-
-
-def stop_preview(campaign: Campaign) -> StopPreview:
-    """The numbers to show before stopping."""
-    counts = dict(Message.objects.filter(campaign_id=campaign.pk).values_list("state").annotate(Count("pk")))
-    of = Message.State
-    return StopPreview(
-        sent=sum(counts.get(s, 0) for s in (of.SENT, of.DELIVERED, of.UNDELIVERED, of.FAILED, of.UNKNOWN)),
-        under_way=counts.get(of.SENDING, 0),
-        waiting=counts.get(of.PENDING, 0) + counts.get(of.CLAIMED, 0),
-        not_written=Enrollment.objects.filter(campaign=campaign, state=Enrollment.State.ACTIVE).count(),
-    )
 
 
 def _reload_if_changed(campaign: Campaign, confirmed_count: int | None) -> None:

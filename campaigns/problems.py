@@ -42,6 +42,12 @@ def problems(campaign: Campaign) -> list[Problem]:
     return found
 
 
+def problems_of_practice(campaign: Campaign) -> list[Problem]:
+    """What the practice itself lacks for this campaign. It can be taken away at any time, so it is asked for again
+    before messages are written and before sending goes on."""
+    return list(_about_practice(campaign, list(campaign.steps.all()), practice_in_scope()))
+
+
 def _about_messages(campaign: Campaign, steps: list[Step], practice: Practice) -> Iterator[Problem]:
     if not steps:
         yield Problem("There is no message yet. Write one.", MESSAGE)

@@ -45,6 +45,8 @@ class Campaign(PracticeModel):
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     # State before a pause, to go back to.
     paused_from = models.CharField(max_length=10, blank=True)
+    # Sentences for staff when the product paused it by itself; '' while it is not paused, or when somebody did.
+    paused_reason = models.TextField(blank=True, db_default="")
 
     # The audience definition, see audience.filters: {"primary": {…} | null, "filters": [{"key", "mode", "value"}]}.
     definition = models.JSONField(default=dict)

@@ -8,6 +8,7 @@ from campaigns import drafts
 from campaigns.forms import DripForm
 from campaigns.models import Campaign, Step
 from campaigns.problems import problems
+from campaigns.standing import stop_preview, too_late
 from campaigns.triggers import trigger_for
 from campaigns.views.audience import version_of
 from campaigns.views.frame import CHANGE, blockers, find
@@ -108,5 +109,14 @@ def _page(request: HttpRequest, form: DripForm, campaign: Campaign | None) -> Ht
         context |= {
             "trigger": trigger_for(campaign.trigger).describe(campaign.trigger_value),
             "blockers": blockers(request.practice, campaign, found),
+            **_at_rest(campaign),
         }
     return page(request, "campaigns/drip.html", status=422 if form.errors else 200, **context)
+
+
+def _at_rest(campaign: Campaign) -> dict:
+    """Of one that is paused or stopped: its numbers."""
+    if campaign.state not in {Campaign.State.PAUSED, Campaign.State.STOPPED}:
+        return {}
+    stop, late = stop_preview(campaign), too_late(campaign)
+    return {"stop": stop, "late": late, "in_time": stop.will_not_be_sent - late}

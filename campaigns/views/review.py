@@ -9,8 +9,8 @@ from audience.filters import BadDefinition
 from campaigns import estimate
 from campaigns.blast import first_due
 from campaigns.models import Campaign
-from campaigns.moves import stop_preview
 from campaigns.recipients import audience_of
+from campaigns.standing import stop_preview
 from campaigns.views.frame import CHANGE, find, wizard
 from trackstat.clock import now
 from trackstat.formats import number

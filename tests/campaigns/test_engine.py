@@ -10,10 +10,10 @@ from audience.models import Patient
 from campaigns import blast, drafts, engine, moves, tasks
 from campaigns.models import Campaign, Enrollment
 from messaging.models import Message, SendingIdentity
-from tests.campaigns.conftest import make_blast
+from tests.campaigns.conftest import make_blast, make_patients
 from tests.factories import CampaignFactory, PatientFactory, StepFactory
 from trackstat.clock import now
-from trackstat.tenancy.models import AuditEvent
+from trackstat.tenancy.models import AuditEvent, PracticeSettings
 from trackstat.tenancy.scope import practice_scope
 
 
@@ -132,10 +132,53 @@ def test_without_a_sender_a_live_blast_pauses_itself(launched):
     SendingIdentity.objects.update(is_active=False)
     assert engine.work(launched.practice_id) == 0
     assert _state(launched) == "paused"
-    assert AuditEvent.objects.get(action="campaign.paused").detail == {"why": "no sending identity"}
+    assert "texting number is switched off" in launched.paused_reason
+    assert AuditEvent.objects.get(action="campaign.paused").detail == {"why": launched.paused_reason}
     SendingIdentity.objects.update(is_active=True)
     moves.resume(launched, None)
     assert engine.work(launched.practice_id) == 3
+
+
+@pytest.mark.parametrize(
+    ("channel", "taken_away", "said"),
+    [
+        ("email", {"address_line": ""}, "postal address"),
+        ("email", {"attested_at": None}, "intake form"),
+        ("text", {"attested_at": None}, "intake form"),
+        ("text", {"phone": ""}, "phone number"),
+    ],
+)
+def test_what_the_practice_lacks_after_switching_on_pauses_before_a_message_is_written(
+    people, in_northside, senders, channel, taken_away, said
+):
+    make_patients()
+    campaign = make_blast(people.uma, channel=channel)
+    blast.load(campaign, people.uma)
+    moves.enable(campaign, people.uma)
+    before = PracticeSettings.objects.values(*taken_away).get()
+    PracticeSettings.objects.update(**taken_away)
+    assert engine.work(campaign.practice_id) == 0
+    assert (_state(campaign), Message.objects.count()) == ("paused", 0)
+    assert said in campaign.paused_reason
+    with pytest.raises(moves.Blocked, match=said):
+        moves.resume(campaign, people.uma)
+    PracticeSettings.objects.update(**before)
+    moves.resume(campaign, people.uma)
+    assert engine.work(campaign.practice_id) == 3
+    assert campaign.paused_reason == ""
+
+
+def test_a_drip_pauses_itself_with_the_reason_and_stopping_takes_it_away(drip, people, clock):
+    clock.at(dt.datetime(2027, 3, 12, 14, tzinfo=dt.UTC))
+    PatientFactory(birth_date=dt.date(1984, 3, 12))
+    moves.enable(drip, people.uma)
+    PracticeSettings.objects.update(attested_at=None)
+    clock.at(dt.datetime(2027, 3, 12, 15, tzinfo=dt.UTC))
+    assert engine.work(drip.practice_id) == 0
+    assert _state(drip) == "paused"
+    assert "intake form" in drip.paused_reason
+    moves.stop(drip, people.uma)
+    assert (drip.state, drip.paused_reason) == ("stopped", "")
 
 
 def test_a_birthday_is_greeted_through_the_same_engine(drip, people, clock):

@@ -9,6 +9,7 @@ from campaigns.checks import campaign_goes_on, trigger_is_still_true
 from campaigns.models import Campaign, Enrollment
 from campaigns.moves import Blocked
 from campaigns.problems import problems
+from campaigns.standing import stop_preview
 from messaging.checks import Candidate, Stop, Wait
 from messaging.models import Hold, Message, SendingIdentity
 from tests.campaigns.conftest import MEN, WOMEN, make_blast
@@ -74,7 +75,7 @@ def test_the_paused_time_is_given_to_what_waits(sending, people, clock):
 def test_stopping_cancels_what_waits_and_keeps_what_is_handed_over(sending, people):
     sent = Message.objects.first()
     Message.objects.filter(pk=sent.pk).update(state="sent")
-    preview = moves.stop_preview(sending)
+    preview = stop_preview(sending)
     assert (preview.sent, preview.waiting, preview.not_written, preview.will_not_be_sent) == (1, 2, 0, 2)
     assert moves.stop(sending, people.uma)
     assert not moves.stop(sending, people.uma)
@@ -88,7 +89,7 @@ def test_stopping_cancels_what_waits_and_keeps_what_is_handed_over(sending, peop
 def test_stopping_before_anything_is_written_ends_every_enrollment(draft, people):
     blast.load(draft, people.uma)
     moves.enable(draft, people.uma)
-    assert moves.stop_preview(draft).will_not_be_sent == 3
+    assert stop_preview(draft).will_not_be_sent == 3
     moves.stop(draft, people.uma)
     assert set(Enrollment.objects.values_list("state", "reason")) == {("stopped", "stopped")}
     assert engine.work(draft.practice_id) == 0

@@ -7,11 +7,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from campaigns import blast, drafts, moves
+from campaigns import blast, drafts, engine, moves
 from campaigns.models import AudienceMember, Campaign
 from tests.campaigns.conftest import MEN, WORDS, make_blast, make_patients
 from tests.factories import CampaignFactory, EnrollmentFactory, PatientFactory, StepFactory, TagFactory
-from trackstat.tenancy.models import Role
+from trackstat.tenancy.models import PracticeSettings, Role
 
 NINE = dt.datetime(2031, 3, 4, 9)  # noqa: DTZ001 -- the practice's wall clock
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -268,6 +268,47 @@ def test_a_birthday_drip_is_written_saved_and_switched_on(uma, people, in_norths
     page = uma.get(url).text
     assert 'aria-checked="true"' in page and "Switch it off to change it" in page
     assert "Enabled" in uma.get("/northside/campaigns/drips/").text
+
+
+def test_a_drip_that_paused_itself_says_why_and_is_resumed_or_stopped(uma, people, in_northside, senders, clock):
+    clock.at(dt.datetime(2027, 3, 12, 14, tzinfo=dt.UTC))
+    drip = CampaignFactory(kind="drip", trigger="birthday", name="Birthdays")
+    StepFactory(campaign=drip, time_of_day=dt.time(10))
+    PatientFactory(birth_date=dt.date(1984, 3, 12))
+    moves.enable(drip, people.uma)
+    PracticeSettings.objects.update(phone="")
+    clock.at(dt.datetime(2027, 3, 12, 15, tzinfo=dt.UTC))
+    engine.work(drip.practice_id)
+    url = f"/northside/campaigns/drips/{drip.pk}/"
+    page = uma.get(url).text
+    assert "TrackStat paused it by itself" in page and "phone number: enter it in Settings" in page
+    assert "<b>1</b> of the <b>1</b> that wait goes out now" in page
+    assert "<b>0</b> sent, <b>1</b> will not be sent" in page
+    assert "phone number: enter it in Settings" in uma.get("/northside/campaigns/drips/").text
+
+    refused = uma.post(f"/northside/campaigns/{drip.pk}/resume/", follow=True).text
+    assert "Paused" in refused and "Going on" not in refused
+    PracticeSettings.objects.update(phone="+16175550100")
+    assert 'aria-checked="true"' in uma.post(f"/northside/campaigns/{drip.pk}/resume/", follow=True).text
+    moves.pause(drip, people.uma)
+    clock.at(dt.datetime(2027, 3, 14, 15, tzinfo=dt.UTC))
+    page = uma.get(url).text
+    assert "Paused." in page and "paused it by itself" not in page
+    assert "<b>0</b> of the <b>1</b> that wait go out now. For <b>1</b> the day has passed" in page
+    page = uma.post(f"/northside/campaigns/{drip.pk}/stop/", follow=True).text
+    assert "It cannot be switched on again" in page and "Resume" not in page
+
+
+def test_a_blast_that_paused_itself_says_why(uma, draft, people):
+    blast.load(draft, people.uma)
+    moves.enable(draft, people.uma)
+    PracticeSettings.objects.update(attested_at=None)
+    engine.work(draft.practice_id)
+    for page in (uma.get(_url(draft, "review")).text, uma.get("/northside/campaigns/blasts/").text):
+        assert "has not confirmed that its intake form" in page
+    PracticeSettings.objects.update(attested_at=NINE.replace(tzinfo=dt.UTC))
+    uma.post(f"/northside/campaigns/{draft.pk}/resume/")
+    assert "intake form" not in uma.get(_url(draft, "review")).text
 
 
 def test_an_email_drip_without_a_subject_says_so_and_leaves_no_half_campaign(uma, in_northside):
