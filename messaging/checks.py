@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from django.db import connection
 
 from audience.models import Category, Channel, ContactPoint, Patient
+from audience.numbers import may_be_texted
 from messaging.models import Message
-from messaging.numbers import may_be_texted
 from messaging.quiet_hours import Hours, opening, zones_for
 from trackstat.tenancy.models import PracticeSettings
 from trackstat.tenancy.scope import current_practice_id
@@ -189,6 +189,20 @@ def reachable(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdic
             reason = Reason.ADDRESS_CHANGED
         if reason:
             found[c.message_id] = Stop(reason)
+    return found
+
+
+@check
+def practice_may(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdict]:
+    """No email without the sender's postal address (CAN-SPAM, 15 U.S.C. 7704(a)(5)), neither in Settings nor in its own
+    words; no announcement without the practice's word that patients agreed to them."""
+    settings = PracticeSettings.objects.get()
+    found: dict[int, Verdict] = {}
+    for c in candidates:
+        if c.channel == Channel.EMAIL and not (settings.postal_address and c.merge_values.get("PracticeAddress")):
+            found[c.message_id] = Stop(Reason.NO_POSTAL_ADDRESS)
+        elif c.category == Category.ANNOUNCEMENT and settings.attested_at is None:
+            found[c.message_id] = Stop(Reason.NOT_ATTESTED)
     return found
 
 

@@ -161,8 +161,11 @@ class _Run:
             return arm(group, self.token, self.provider.name)
 
     def _within_rate(self, group: list[Candidate]) -> list[Candidate]:
-        """As many of the group as the cap and the rate let go now; sleeps or stops where that is none."""
+        """As many of the group as the sender, its cap and its rate let go now; sleeps or stops where that is none."""
         with practice_scope(self.lane.practice_id):
+            if not self._still_sends():
+                self.stopping = True
+                return []
             left = rates.left_today(self.identity)
             if left is not None and group[0].segments > left:
                 claim.give_back(self.claimed, self.token)
@@ -179,6 +182,11 @@ class _Run:
                 time.sleep(min(pause, 1.0))
                 return self._within_rate(group) if self.lane.renew() else []
         return group[:granted]
+
+    def _still_sends(self) -> bool:
+        """Whether nothing has paused or closed the sender since the run began: a callback may have, or staff."""
+        identity = SendingIdentity.objects.get(pk=self.identity.pk)
+        return identity.may_send and not (identity.paused_until and identity.paused_until > now())
 
     def _record_some(self) -> None:
         wait(self.on_the_way, timeout=1, return_when=FIRST_COMPLETED)
@@ -223,8 +231,10 @@ class _Run:
             pause_identity(self.identity.pk, SILENT_SECONDS, reason)
 
     def _resume(self) -> None:
+        """Ends the pause this run has probed, and no newer one."""
+        probed = {"paused_until": self.identity.paused_until, "paused_reason": self.identity.paused_reason}
         with practice_scope(self.lane.practice_id):
-            SendingIdentity.objects.filter(pk=self.identity.pk).update(paused_until=None, paused_reason="")
+            SendingIdentity.objects.filter(pk=self.identity.pk, **probed).update(paused_until=None, paused_reason="")
 
     def _finish(self) -> None:
         """Also after an error: nothing that left stays unrecorded, nothing that did not stays claimed."""

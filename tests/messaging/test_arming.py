@@ -15,9 +15,10 @@ from messaging.dispatch import InTransaction, dispatch_lane
 from messaging.models import Attempt, Message, SendingIdentity
 from messaging.reap import reap
 from messaging.tasks import mend, wake
-from tests.factories import PatientFactory, TagFactory
+from tests.factories import ContentFactory, PatientFactory, TagFactory
 from tests.messaging.conftest import NOON, point_of
 from tests.sandbox.conftest import a_number
+from trackstat.tenancy.models import PracticeSettings
 from trackstat.tenancy.scope import practice_scope
 
 
@@ -75,8 +76,6 @@ def test_texts_are_held_at_night_on_the_patients_clock_and_dropped_when_it_gets_
 
 
 def test_email_is_not_held_at_night(northside, mail_line, due, run, clock, sandbox):
-    from tests.factories import ContentFactory
-
     with practice_scope(northside):
         content = ContentFactory(channel="email", subject="News", body="<p>Hi {{PatientFirstName}}</p>")
     clock.at(NOON.replace(hour=3))
@@ -91,6 +90,43 @@ def test_email_is_not_held_at_night(northside, mail_line, due, run, clock, sandb
     assert run(mail_line).outcomes == {"accepted": 1}
     mail = sandbox.mail(sandbox.mails(message.to_address)[0]["id"])
     assert "<p>Hi Ana</p>" in mail["html"] and message.token in mail["text"]
+
+
+@pytest.fixture
+def letter(northside, mail_line, due):
+    """A due email; its foot as it was written, unless said otherwise."""
+    values = {"PatientFirstName": "Ana", "PracticeName": "Northside", "PracticeAddress": "1 Main Street"}
+
+    def make(**more):
+        with practice_scope(northside):
+            content = ContentFactory(channel="email", subject="News", body="<p>Hi {{PatientFirstName}}</p>")
+        return due(mail_line, channel="email", content=content, body="", merge_values=values | more)[0]
+
+    return make
+
+
+def test_an_email_without_the_practices_postal_address_never_leaves(northside, mail_line, letter, run, sandbox):
+    written_before = letter(PracticeAddress="")
+    assert run(mail_line).aborted == 1
+    with practice_scope(northside):
+        PracticeSettings.objects.update(city="")
+    taken_away = letter()
+    assert run(mail_line).outcomes == {}
+    for message in (written_before, taken_away):
+        assert stored(northside, message).reason == "no_postal_address"
+        assert not sandbox.mails(message.to_address)
+
+
+def test_without_the_practices_word_announcements_stop_and_appointment_messages_go(
+    northside, text_line, due, run, sandbox
+):
+    with practice_scope(northside):
+        PracticeSettings.objects.update(attested_at=None)
+    (news,) = due(text_line)
+    (reminder,) = due(text_line, category="appointment")
+    assert run(text_line).outcomes == {"accepted": 1}
+    assert stored(northside, news).reason == "not_attested"
+    assert stored(northside, reminder).state == "sent"
 
 
 def test_a_message_that_lost_its_lease_is_left_alone(northside, text_line, due):

@@ -1,11 +1,15 @@
 """From due to handed over, against the real sandbox and with committed rows."""
 
 import datetime as dt
+import threading
+import time
 
 import pytest
+from django.db import connection
 
 from messaging import rates
-from messaging.models import Attempt, Hold, Message
+from messaging.models import Attempt, Hold, Message, SendingIdentity
+from messaging.outcomes import pause_identity
 from messaging.tasks import tick
 from tests.factories import CampaignFactory
 from tests.messaging.conftest import NOON
@@ -78,3 +82,51 @@ def test_the_rate_counts_segments_not_messages(northside, text_line):
     granted, wait = rates.take(text_line, [3] * 10)
     assert granted == 3
     assert 0 < wait <= 0.3
+
+
+@pytest.fixture
+def paused_during_a_run(northside, text_line, run, sandbox, settings):
+    """Runs the lane, two texts at a time; while the first ones are on their way a callback pauses the sender."""
+    settings.DISPATCH_THREADS = 2
+    sandbox.set_faults([{"where": "sms", "action": "latency", "ms": 500}])
+
+    def on_the_way():
+        with practice_scope(northside):
+            return Message.objects.filter(state="sending").exists()
+
+    def call_back():
+        try:
+            while not on_the_way():
+                time.sleep(0.02)
+            with practice_scope(northside):
+                pause_identity(text_line.pk, 900, "Unregistered (30034)")
+        finally:
+            connection.close()
+
+    def go():
+        caller = threading.Thread(target=call_back)
+        caller.start()
+        counts = run(text_line)
+        caller.join(20)
+        with practice_scope(northside):
+            return counts, SendingIdentity.objects.get(pk=text_line.pk)
+
+    return go
+
+
+def test_a_run_stops_when_a_callback_pauses_the_sender(northside, text_line, due, paused_during_a_run, states):
+    due(text_line, 12)
+    counts, identity = paused_during_a_run()
+    assert 1 <= counts.outcomes["accepted"] <= 4
+    assert set(states()) == {"sent", "pending"}
+    assert identity.paused_reason == "Unregistered (30034)"
+
+
+def test_a_probe_that_is_accepted_does_not_end_a_newer_pause(northside, text_line, due, paused_during_a_run, states):
+    with practice_scope(northside):
+        SendingIdentity.objects.update(paused_until=NOON - dt.timedelta(hours=1), paused_reason="It did not answer.")
+    due(text_line, 5)
+    counts, identity = paused_during_a_run()
+    assert counts.outcomes == {"accepted": 1}
+    assert states().count("pending") == 4
+    assert (identity.paused_reason, identity.paused_until > NOON) == ("Unregistered (30034)", True)
