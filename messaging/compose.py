@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from audience.models import Channel, ContactPoint, Patient
+from audience.numbers import is_toll_free
 from messaging import email_body, merge
 from messaging.materialise import Due, materialise
 from messaging.merge import FIELDS, MergeError
 from messaging.models import Content, SendingIdentity
-from messaging.numbers import is_toll_free
 from messaging.segments import count
 from messaging.words import practice_values, text, values_of
 from trackstat.clock import now

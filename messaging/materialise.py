@@ -15,10 +15,10 @@ import msgspec
 from django.db import connection, transaction
 
 from audience.models import Category, Channel, Patient
+from audience.numbers import is_toll_free
 from messaging.checks import unreachable
 from messaging.merge import parse
 from messaging.models import Content, Message, SendingIdentity
-from messaging.numbers import is_toll_free
 from messaging.segments import count
 from messaging.words import practice_values, text, values_of
 from trackstat.clock import now

@@ -14,12 +14,12 @@ from django.core.validators import validate_email
 
 from audience.ehr.records import Rejected
 from audience.ehr.words import PLACEHOLDER_EMAIL, STATES, UNITED_STATES
+from audience.numbers import is_north_american, may_be_texted
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060\ufeff\ud800-\udfff]+")
 _SEPARATORS = re.compile(r"\s*(?:[;,|\n]|/|\bor\b|\band\b|&)\s*", re.IGNORECASE)
 _BEFORE_EXTENSION = re.compile(r"\s*[,;]\s*(?=(?:ext|x)[a-z]*\W{0,3}\d)", re.IGNORECASE)
 _US_PHONE = re.compile(r"^(?:\+?1[ .-]?)?\(?([2-9]\d\d)\)?[ .-]?([2-9]\d\d)[ .-]?(\d{4})$")
-_NANP = re.compile(r"^\+1[2-9]\d\d[2-9]\d{6}$")
 _US_ZIP = re.compile(r"^(\d{5})(?:[ -]?(\d{4}))?(?:\D.*)?$")
 _DATE = re.compile(r"^\d{4}(-\d{2}){0,2}$")
 _EARLIEST, _LATEST = 1850, 2200
@@ -84,13 +84,15 @@ def phones(value: str | None, region: str = "US") -> list[tuple[str, bool]]:
     """Numbers in one field, as (E.164, may be texted); those that cannot be a number are left out.
 
     Possible, not valid, is asked for: the numbering plans that `is_valid` knows lag behind the carriers, and the
-    carrier says more later. A number with an extension rings a switchboard, so it is kept for calling only.
+    carrier says more later. A number with an extension rings a switchboard, so it is kept for calling only, and so is a
+    toll-free one.
     """
     if not value:
         return []
     value = _CONTROL.sub(" ", value).strip()
     if plain := (region == "US" and _US_PHONE.match(value)):
-        return [(f"+1{plain[1]}{plain[2]}{plain[3]}", True)]
+        e164 = f"+1{plain[1]}{plain[2]}{plain[3]}"
+        return [(e164, may_be_texted(e164))]
     found = []
     for part in _SEPARATORS.split(_BEFORE_EXTENSION.sub(" ", value[:200])):
         try:
@@ -100,10 +102,10 @@ def phones(value: str | None, region: str = "US") -> list[tuple[str, bool]]:
         if not phonenumbers.is_possible_number(number):
             continue
         e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        # Length is all that "possible" checks; in North America no area code or exchange starts with 0 or 1.
-        if number.country_code == 1 and not _NANP.match(e164):
+        # Length is all that "possible" checks.
+        if number.country_code == 1 and not is_north_american(e164):
             continue
-        found.append((e164, not number.extension))
+        found.append((e164, not number.extension and may_be_texted(e164)))
     return found
 
 

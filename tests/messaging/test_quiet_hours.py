@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.numbers import may_be_texted, time_zones
+from audience.numbers import may_be_texted
+from messaging.numbers import time_zones
 from messaging.quiet_hours import EARLIEST, LATEST, Hours, closing, opening, zones_for
 
 ZONES = sorted(
