@@ -106,22 +106,37 @@ def test_pausing_and_stopping_while_workers_write_leaves_nothing_between(practic
         blast.load(campaign, None)
         moves.enable(campaign, None)
 
-    def deed(number):
-        if number:
-            return engine.work(practice.pk)
-        with practice_scope(practice):
-            return moves.stop(Campaign.objects.get(pk=campaign.pk), None)
+    def meanwhile(move):
+        def deed(number):
+            if number:
+                return engine.work(practice.pk)
+            with practice_scope(practice):
+                return move(Campaign.objects.get(pk=campaign.pk), None)
 
-    answers = _at_once(4, deed)
-    assert answers[0] is True, answers
-    assert all(isinstance(answer, int) for answer in answers), answers
+        answers = _at_once(4, deed)
+        assert answers[0] is True, answers
+        assert all(isinstance(answer, int) for answer in answers), answers
+        return sum(answers[1:])
+
+    written = meanwhile(moves.pause)
+    with practice_scope(practice):
+        campaign.refresh_from_db()
+        assert campaign.state == "paused"
+        assert Hold.objects.get().campaign_id == campaign.pk
+        # What was written before the pause waits, the others are still to be written, and nothing is written after it.
+        assert Message.objects.filter(state="pending").count() == Message.objects.count() == written
+        assert Enrollment.objects.filter(state="active").count() == 12 - written
+    assert engine.work(practice.pk) == 0
+
+    with practice_scope(practice):
+        moves.resume(campaign, None)
+    written += meanwhile(moves.stop)
     with practice_scope(practice):
         campaign.refresh_from_db()
         assert campaign.state == "stopped"
         assert not Message.objects.filter(state="pending").exists()
         assert not Enrollment.objects.filter(state="active").exists()
-        written = sum(answers[1:])
-        assert Message.objects.filter(state="cancelled").count() == written
+        assert Message.objects.filter(state="cancelled").count() == Message.objects.count() == written
         assert not Hold.objects.exists()
 
 
