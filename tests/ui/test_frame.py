@@ -37,10 +37,16 @@ class Place:
         return f"/north/{name.replace(':', '/')}/"
 
 
-def offered(rf, role, at="/north/"):
-    request = rf.get(at)
-    request.practice, request.membership = Place(), Can(role)
-    return navigation.menu(request)
+@pytest.fixture
+def offered(rf, in_northside):
+    """The menu as a request of a practice sees it: some entries count rows of the practice in scope."""
+
+    def make(role, at="/north/"):
+        request = rf.get(at)
+        request.practice, request.membership = Place(), Can(role)
+        return navigation.menu(request)
+
+    return make
 
 
 def current(items):
@@ -51,20 +57,20 @@ def labels(items):
     return [label for item in items for label in (item.label, *labels(item.children))]
 
 
-def test_the_front_desk_sees_no_campaigns_and_no_settings(rf):
-    assert labels(offered(rf, "User")) == ["Dashboard", "Inbox", "Patients", "Reports"]
+def test_the_front_desk_sees_no_campaigns_and_no_settings(offered):
+    assert labels(offered("User")) == ["Dashboard", "Inbox", "Patients", "Reports"]
 
 
-def test_a_manager_is_offered_everything(rf):
-    assert labels(offered(rf, "Manager")) == labels(navigation.MENU)
+def test_a_manager_is_offered_everything(offered):
+    assert labels(offered("Manager")) == labels(navigation.MENU)
 
 
-def test_a_page_below_marks_its_place_in_the_menu_and_the_group_around_it(rf):
-    marked = offered(rf, "Manager", "/north/campaigns/blasts/12/audience/")
+def test_a_page_below_marks_its_place_in_the_menu_and_the_group_around_it(offered):
+    marked = offered("Manager", "/north/campaigns/blasts/12/audience/")
     assert current(marked) == ["Communication", "Blast Campaigns"]
 
 
-def test_steps_of_a_campaign_mark_its_list_or_what_the_view_says(rf):
+def test_steps_of_a_campaign_mark_its_list_or_what_the_view_says(rf, in_northside):
     request = rf.get("/north/campaigns/12/name/")
     request.practice, request.membership = Place(), Can("Manager")
     request.resolver_match = ResolverMatch(None, (), {}, app_names=["campaigns"])
@@ -73,14 +79,14 @@ def test_steps_of_a_campaign_mark_its_list_or_what_the_view_says(rf):
     assert current(navigation.menu(request)) == ["Communication", "Drip Campaigns"]
 
 
-def test_a_later_app_puts_a_number_beside_its_entry(rf, monkeypatch):
+def test_a_later_app_puts_a_number_beside_its_entry(offered, monkeypatch):
     monkeypatch.setitem(navigation.counts, "messaging:inbox", lambda request: 3)
-    assert [item.count for item in offered(rf, "User") if item.count] == [3]
+    assert [item.count for item in offered("User") if item.count] == [3]
 
 
-def test_pages_that_do_not_exist_are_not_offered(rf, northside):
+def test_pages_that_do_not_exist_are_not_offered(rf, in_northside):
     request = rf.get("/northside/")
-    request.practice, request.membership = northside, Can("Manager")
+    request.practice, request.membership = in_northside, Can("Manager")
     for item in navigation.menu(request):
         assert item.url or all(child.url for child in item.children)
 
