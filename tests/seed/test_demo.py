@@ -117,6 +117,14 @@ def test_nobody_was_written_to_after_opting_out(at_northside):
         assert not Patient.objects.filter(cell=point.address, can_text=True).exists() or point.channel == "email"
 
 
+def test_one_click_takes_an_address_off_everything(at_northside):
+    clicked = ConsentEvent.objects.filter(source="unsubscribe")
+    assert clicked.exists()
+    for event in clicked.select_related("contact_point"):
+        assert event.purpose == "all"
+        assert event.contact_point.all_opted_out_at
+
+
 def test_only_the_first_text_to_a_number_carries_the_opt_out_line(at_northside):
     for point in ContactPoint.objects.filter(introduced_at__isnull=False):
         texts = point.messages.filter(has_opt_out_line=True).exclude(state="aborted").order_by("sent_at")
@@ -127,8 +135,10 @@ def test_replies_belong_to_a_message_and_a_few_wait_for_an_answer(at_northside):
     replies = InboundMessage.objects.all()
     assert replies.exists()
     for reply in replies:
-        assert Message.objects.filter(patient=reply.patient, replied_at=reply.received_at).exists()
+        column = "unsubscribed_at" if reply.keyword == "stop" else "replied_at"
+        assert Message.objects.filter(patient=reply.patient, **{column: reply.received_at}).exists()
         assert reply.received_at < now()
+    assert not Message.objects.filter(replied_at__isnull=False, unsubscribed_at__isnull=False).exists()
     assert replies.filter(read_at=None).exists()
 
 

@@ -30,7 +30,7 @@ class Ending:
     def apply_to(self, message: Message) -> None:
         assert message.sent_at and self.back_after
         at = message.sent_at + self.back_after
-        if self.back in ("reply", "stop"):
+        if self.back == "reply":
             message.replied_at = at
         if self.back in ("stop", "unsubscribe"):
             message.unsubscribed_at = at
@@ -85,10 +85,9 @@ def leave_traces(
             words = random.choice(STOPS if ending.back == "stop" else REPLIES)
             inbound.append(_inbound(message, identity, ending.back == "stop", words, at, random))
             if ending.back == "stop":
-                _opt_out(message, ConsentEvent.Purpose.EVERYTHING, ConsentEvent.Source.REPLY, words, at)
+                _opt_out(message, ConsentEvent.Source.REPLY, words, at)
         elif ending.back == "unsubscribe" and at:
-            purpose = ConsentEvent.Purpose.ANNOUNCEMENT
-            _opt_out(message, purpose, ConsentEvent.Source.UNSUBSCRIBE, "One-click unsubscribe", at)
+            _opt_out(message, ConsentEvent.Source.UNSUBSCRIBE, f"Link in message {message.pk}", at)
     for recent in sorted(inbound, key=lambda one: one.received_at)[-_UNANSWERED:]:
         recent.read_at = None
     InboundMessage.objects.bulk_create(inbound)
@@ -111,14 +110,13 @@ def _inbound(
     )
 
 
-def _opt_out(message: Message, purpose: str, source: str, wording: str, at: dt.datetime) -> None:
-    """As `consent.opt_out` would have done at the time."""
-    column = consent.OPTED_OUT_AT[ConsentEvent.Purpose(purpose)]
-    points = ContactPoint.objects.filter(pk=message.contact_point_id, **{f"{column}__isnull": True})
-    if points.update(**{column: at, "opted_out_by_patient": True}):
+def _opt_out(message: Message, source: str, wording: str, at: dt.datetime) -> None:
+    """Of everything, as `consent.opt_out` would have done at the time."""
+    points = ContactPoint.objects.filter(pk=message.contact_point_id, all_opted_out_at=None)
+    if points.update(all_opted_out_at=at, opted_out_by_patient=True):
         ConsentEvent.objects.create(
             contact_point_id=message.contact_point_id,
-            purpose=purpose,
+            purpose=ConsentEvent.Purpose.EVERYTHING,
             given=False,
             source=source,
             wording=wording,
