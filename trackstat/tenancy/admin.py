@@ -18,19 +18,22 @@ from trackstat.tenancy.roles import ADMINISTRATOR
 MANAGE = "tenancy.manage_people"
 
 
-def may_manage(request: HttpRequest) -> bool:
+def may(request: HttpRequest, *permissions: str) -> bool:
+    """Whether the person holds one of `permissions` in the practice; a superuser visiting it does."""
     if request.user.is_superuser:
         return True
-    return request.membership is not None and request.membership.can(MANAGE)
+    return request.membership is not None and any(request.membership.can(permission) for permission in permissions)
 
 
 class PracticeAdminSite(admin.AdminSite):
+    """Apps register what else a practice administers, e.g. messaging its sending identities."""
+
     site_header = site_title = "TrackStat administration"
-    index_title = "People and roles"
+    index_title = "People, roles and settings"
     enable_nav_sidebar = False
 
     def has_permission(self, request):
-        return request.user.is_active and may_manage(request)
+        return request.user.is_active and may(request, *{model.needs for model in self._registry.values()})
 
     def admin_view(self, view, cacheable=False):
         """Whoever lacks the permission is refused; the middleware lets nobody anonymous come here."""
@@ -59,12 +62,16 @@ site = PracticeAdminSite(name="admin")
 class PracticeAdmin(admin.ModelAdmin):
     """Rows of the practice in scope; what is done is kept as audit rows, not as Django's LogEntry."""
 
-    def has_view_permission(self, request, obj=None):
-        return may_manage(request)
+    # The permission that opens these rows.
+    needs = MANAGE
 
-    has_add_permission = has_change_permission = has_module_permission = lambda self, request, obj=None: may_manage(
-        request
-    )
+    def has_view_permission(self, request, obj=None):
+        return may(request, self.needs)
+
+    def has_add_permission(self, request, obj=None):
+        return may(request, self.needs)
+
+    has_change_permission = has_module_permission = has_add_permission
 
     def has_delete_permission(self, request, obj=None):
         return False
@@ -247,12 +254,15 @@ class RoleAdmin(PracticeAdmin):
 
 @admin.register(PracticeSettings, site=site)
 class PracticeSettingsAdmin(PracticeAdmin):
+    needs = "tenancy.change_practicesettings"
+
     def has_add_permission(self, request):
         return False
 
 
 @admin.register(AuditEvent, site=site)
 class AuditEventAdmin(PracticeAdmin):
+    needs = "tenancy.view_auditevent"
     list_display = ("at", "user", "action", "object_type", "object_id", "ip")
     list_select_related = ("user",)
     list_filter = ("action",)
