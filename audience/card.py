@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from audience.filters import On
 from audience.filters.people import age_on
 from audience.filters.visits import next_visit_at
-from audience.models import Appointment, Category, Channel, ContactPoint, Patient, Tag
+from audience.models import Appointment, Channel, ContactPoint, Patient, Tag
+from audience.standing import standings
 from trackstat.clock import today
 from trackstat.tenancy.models import Membership, Practice
 
@@ -73,25 +74,11 @@ def _contacts(patient: Patient) -> list[Contact]:
         for point in ContactPoint.objects.filter(address__in=[patient.cell, patient.email])
         if point.address == patient.address_for(point.channel)
     }
+    said = standings(patient, points)
     contacts = [
-        _contact("Cell", patient.cell, points.get(Channel.TEXT)),
+        Contact("Cell", patient.cell, True, *said[Channel.TEXT]),
         Contact("Home", patient.home_phone, True, "missing" if not patient.home_phone else "", ""),
         Contact("Work", patient.work_phone, True, "missing" if not patient.work_phone else "", ""),
-        _contact("Email", patient.email, points.get(Channel.EMAIL)),
+        Contact("Email", patient.email, False, *said[Channel.EMAIL]),
     ]
     return [each for each in contacts if each.address or each.label in {"Cell", "Email"}]
-
-
-def _contact(label: str, address: str, point: ContactPoint | None) -> Contact:
-    is_phone = label == "Cell"
-    if point is None:
-        return Contact(label, address, is_phone, "missing", "" if address else "None in the EHR")
-    if point.all_opted_out_at:
-        return Contact(label, address, is_phone, "opted_out", "Opted out of everything")
-    if not point.is_usable:
-        state = "landline" if point.validity == ContactPoint.Validity.LANDLINE else "invalid"
-        return Contact(label, address, is_phone, state, point.validity_reason or point.get_validity_display())
-    for category in Category:
-        if point.opted_out_of(category):
-            return Contact(label, address, is_phone, "opted_out", f"Opted out: {category.label.lower()}")
-    return Contact(label, address, is_phone, "ok", "May be texted" if is_phone else "May be emailed")

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audience import consent
 from audience.models import Channel, ConsentEvent, ContactPoint, Patient
+from audience.standing import Standing, standings
 from messaging import thread
 from messaging.models import InboundMessage
 from messaging.withdraw import withdraw
@@ -48,7 +49,9 @@ class OptIn(forms.Form):
 def conversation(request: HttpRequest, pk: int) -> HttpResponse:
     patient = get_object_or_404(Patient.objects, pk=pk)
     _record_viewing(request, patient)
-    InboundMessage.objects.filter(patient=patient, read_at=None).update(read_at=Now())
+    # A page left open asks for its thread again and again, with nobody before it perhaps: that reads nothing.
+    if not wants_part(request):
+        InboundMessage.objects.filter(patient=patient, read_at=None).update(read_at=Now())
     request.place = "messaging:inbox"
     return _show(request, patient)
 
@@ -105,6 +108,7 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     points = thread.points(patient)
+    said = standings(patient, points)
     return page(
         request,
         "messaging/conversation.html",
@@ -112,14 +116,18 @@ def _show(
         status=status,
         patient=patient,
         entries=thread.entries(patient),
-        standings=[_standing(label, points.get(channel)) for channel, label in LABELS.items()],
-        addresses=[] if wants_part(request) else _addresses(patient, points, opt_out, opt_in),
+        standings=[_named(label, said[channel]) for channel, label in LABELS.items()],
+        addresses=[] if wants_part(request) else _addresses(patient, points, said, opt_out, opt_in),
         may_opt_out=request.membership.can("messaging.opt_out_patient"),
     )
 
 
 def _addresses(
-    patient: Patient, points: dict[str, ContactPoint], opt_out: OptOut | None, opt_in: OptIn | None
+    patient: Patient,
+    points: dict[str, ContactPoint],
+    said: dict[str, Standing],
+    opt_out: OptOut | None,
+    opt_in: OptIn | None,
 ) -> list[dict]:
     """Cell and email with what may be sent there and what staff can do about it."""
     found = []
@@ -133,7 +141,7 @@ def _addresses(
                 "label": label,
                 "address": patient.address_for(channel),
                 "point": point,
-                "look": _look(point),
+                "look": said[channel],
                 "is_out": bool(point and any(getattr(point, column) for column in consent.OPTED_OUT_AT.values())),
                 "opt_out": refused_out or OptOut(initial={"channel": channel}, auto_id=f"{channel}-out-%s"),
                 "opt_in": refused_in or OptIn(initial={"channel": channel}, auto_id=f"{channel}-in-%s"),
@@ -144,24 +152,8 @@ def _addresses(
     return found
 
 
-def _standing(label: str, point: ContactPoint | None) -> dict[str, str]:
-    look, words = _look(point)
-    return {"look": look, "words": f"{label}: {words[:1].lower()}{words[1:]}"}
-
-
-def _look(point: ContactPoint | None) -> tuple[str, str]:
-    """State and its words."""
-    if point is None:
-        return "missing", "None in the EHR"
-    if point.all_opted_out_at:
-        return "opted_out", "Opted out of everything"
-    if not point.is_usable:
-        return ("landline" if point.validity == "landline" else "invalid"), point.get_validity_display()
-    if point.announcement_opted_out_at:
-        return "opted_out", "Opted out of announcements"
-    if point.appointment_opted_out_at:
-        return "opted_out", "Opted out of appointment messages"
-    return "yes", "Can be sent"
+def _named(label: str, said: Standing) -> dict[str, str]:
+    return {"look": said.state, "words": f"{label}: {said.words[:1].lower()}{said.words[1:]}"}
 
 
 def _record_viewing(request: HttpRequest, patient: Patient) -> None:

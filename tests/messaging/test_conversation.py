@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audience.consent import opt_out
-from audience.models import ConsentEvent, ContactPoint, Patient
+from audience.models import ConsentEvent, ContactPoint, Patient, PatientTag
 from messaging.models import InboundMessage, Message
 from tests.cast import CANARY
 from tests.factories import (
@@ -14,6 +14,7 @@ from tests.factories import (
     EmailIdentityFactory,
     MessageFactory,
     PatientFactory,
+    TagFactory,
     TextIdentityFactory,
 )
 from trackstat.clock import now
@@ -112,6 +113,35 @@ def test_looking_marks_as_read_and_is_recorded_once_however_often_the_page_looks
     assert AuditEvent.objects.filter(action="conversation.viewed", object_id=ana.pk).count() == 1
     fred.get(_path(ana))
     assert AuditEvent.objects.filter(action="conversation.viewed", object_id=ana.pk).count() == 2
+
+
+def test_a_page_left_open_does_not_read_what_comes_in(ana, fred):
+    fred.get(_path(ana))
+    received = _received(ana, "Are you open today?")
+    assert b"Are you open today?" in fred.get(_path(ana), headers={"HX-Request": "true"}).content
+    received.refresh_from_db()
+    assert received.read_at is None
+    fred.get(_path(ana))
+    received.refresh_from_db()
+    assert received.read_at
+
+
+@pytest.mark.parametrize(
+    ("patient", "tag", "words"),
+    [
+        ({}, False, "may be texted"),
+        ({"status": "inactive", "inactive_reason": "deceased"}, False, "nothing is sent: deceased"),
+        ({}, True, "has the tag “not qualified”"),
+    ],
+)
+def test_the_conversation_and_the_patients_page_agree_on_what_may_be_sent(ana, fred, patient, tag, words):
+    Patient.objects.filter(pk=ana.pk).update(**patient)
+    if tag:
+        PatientTag.objects.create(patient=ana, tag=TagFactory(name="not qualified", always_excluded=True))
+    for path in (_path(ana), f"/northside/patients/{ana.pk}/"):
+        page = fred.get(path).content.decode()
+        assert words in page.replace("May be", "may be").replace("Nothing", "nothing")
+        assert ("ay be texted" in page) is (words == "may be texted")
 
 
 def test_a_fragment_asked_for_by_itself_is_recorded_too(ana, fred):
