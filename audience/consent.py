@@ -84,6 +84,11 @@ def mark_reached(contact_point: ContactPoint) -> ContactPoint:
     return point
 
 
+def reachable(alias: str) -> str:
+    """SQL: whether a row of audience_contactpoint works and has not opted out of everything."""
+    return f"({alias}.validity IN ('unknown', 'ok') AND {alias}.all_opted_out_at IS NULL)"
+
+
 def refresh_contactability(contact_point_ids: Iterable[int]) -> None:
     """Tells the patients behind these addresses whether they can be texted or emailed.
 
@@ -98,7 +103,7 @@ def refresh_contactability(contact_point_ids: Iterable[int]) -> None:
 _FLAGS = {"text": ("cell", "can_text"), "email": ("email", "can_email")}
 _REACH = """
     WITH reached AS (
-        SELECT p.id, c.validity IN ('unknown', 'ok') AND c.all_opted_out_at IS NULL AS can
+        SELECT p.id, {reachable} AS can
         FROM audience_contactpoint c
         JOIN audience_patient p ON p.practice_id = c.practice_id AND p.{column} = c.address AND p.{column} <> ''
         WHERE c.practice_id = %(practice)s AND c.id = ANY(%(points)s) AND c.channel = %(channel)s
@@ -112,7 +117,7 @@ def _refresh(channel: str, ids: list[int]) -> None:
     column, flag = _FLAGS[channel]
     with connection.cursor() as cursor:
         cursor.execute(
-            _REACH.format(column=column, flag=flag),
+            _REACH.format(column=column, flag=flag, reachable=reachable("c")),
             {"practice": current_practice_id(), "channel": channel, "points": ids},
         )
 

@@ -6,6 +6,7 @@ rebuilt for a whole practice at any time, as one statement each, which leaves ro
 
 from django.db import connection
 
+from audience.consent import reachable
 from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import current_practice_id, practice_scope
 
@@ -29,18 +30,18 @@ _VISITS = """
       AND (p.first_visit_on, p.last_visit_on, p.next_visit_at, p.visit_count)
           IS DISTINCT FROM (v.first_visit_on, v.last_visit_on, v.next_visit_at, v.visit_count)"""
 
-_REACH = """
+_REACH = f"""
     UPDATE audience_patient p SET can_text = r.can_text, can_email = r.can_email
     FROM (
         SELECT t.id AS patient_id,
-               coalesce(text.validity IN ('unknown', 'ok') AND text.all_opted_out_at IS NULL, false) AS can_text,
-               coalesce(mail.validity IN ('unknown', 'ok') AND mail.all_opted_out_at IS NULL, false) AS can_email
+               coalesce({reachable("text")}, false) AS can_text,
+               coalesce({reachable("mail")}, false) AS can_email
         FROM audience_patient t
         LEFT JOIN audience_contactpoint text
                ON text.practice_id = %(practice)s AND text.channel = 'text' AND text.address = t.cell
         LEFT JOIN audience_contactpoint mail
                ON mail.practice_id = %(practice)s AND mail.channel = 'email' AND mail.address = t.email
-        WHERE t.practice_id = %(practice)s AND {which}
+        WHERE t.practice_id = %(practice)s AND {{which}}
     ) r
     WHERE p.practice_id = %(practice)s AND p.id = r.patient_id
       AND (p.can_text, p.can_email) IS DISTINCT FROM (r.can_text, r.can_email)"""

@@ -6,11 +6,11 @@ wait is seen, because `can_text` and `can_email` are told after the contact poin
 
 from typing import Any
 
+from audience.consent import reachable
 from audience.ehr.compare import PATIENT_COLUMNS
 from audience.ehr.staging import rows, run
 
 _NAMES = ", ".join(PATIENT_COLUMNS)
-_USABLE = "cp.validity IN ('unknown', 'ok') AND cp.all_opted_out_at IS NULL"
 
 
 def take_chunk(of: dict[str, Any]) -> None:
@@ -93,9 +93,9 @@ def apply_patients(of: dict[str, Any]) -> dict[str, int]:
                    0, 0, trackstat.now(), trackstat.now()
             FROM chunk_patient c
             LEFT JOIN audience_contactpoint text ON text.practice_id = %(practice)s AND text.channel = 'text'
-                 AND text.address = c.cell AND {_USABLE.replace("cp.", "text.")}
+                 AND text.address = c.cell AND {reachable("text")}
             LEFT JOIN audience_contactpoint mail ON mail.practice_id = %(practice)s AND mail.channel = 'email'
-                 AND mail.address = c.email AND {_USABLE.replace("cp.", "mail.")}
+                 AND mail.address = c.email AND {reachable("mail")}
             ORDER BY c.id NULLS LAST, c.external_id
             ON CONFLICT (practice_id, source, external_id) DO UPDATE
             SET ({_NAMES}, can_text, can_email, updated_at) =
