@@ -29,6 +29,7 @@ class Choice(forms.Form):
         choices=[
             (Purpose.EVERYTHING, "Everything, appointment messages too"),
             (Purpose.ANNOUNCEMENT, "Office updates and announcements only"),
+            (Purpose.APPOINTMENT, "Messages about my appointments only"),
         ],
         initial=Purpose.EVERYTHING,
     )
@@ -87,6 +88,7 @@ def _show(request: HttpRequest, message: Message, form: Choice, did: str = "", s
         is_email=point.channel == Channel.EMAIL,
         out_of_everything=point.all_opted_out_at is not None,
         out_of_announcements=point.announcement_opted_out_at is not None,
+        out_of_appointments=point.appointment_opted_out_at is not None,
         # No cookie for a page that needs none.
         csrf_token="",
     )

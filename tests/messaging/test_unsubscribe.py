@@ -79,6 +79,17 @@ def test_a_patient_may_keep_appointment_messages(email):
     assert Patient.objects.get().can_email
 
 
+def test_a_patient_may_stop_appointment_messages_alone_and_then_the_rest(email):
+    page = _post(email, choice="appointment").content.decode()
+    assert "no more messages about your appointments" in page
+    assert "announcements still reach" in page
+    assert _point().opted_out_of("appointment")
+    assert not _point().opted_out_of("announcement")
+    page = _post(email, choice="announcement").content.decode()
+    assert "still reach" not in page
+    assert _point().opted_out_of("announcement") and _point().opted_out_of("appointment")
+
+
 def test_the_same_link_brings_a_patient_back(email):
     page = _post(email, choice="all").content.decode()
     assert "You are unsubscribed" in page
