@@ -13,7 +13,7 @@ from tests.chaos.processes import Process, beat, environment, own_broker, worker
 from tests.sandbox.running import RunningSandbox, start_sandbox
 
 # Texts follow each other slowly enough for somebody to press Pause, see `Stack.slowly`.
-PACE = {"TICK_SECONDS": "1", "DISPATCH_LEASE_SECONDS": "5", "DISPATCH_CHUNK": "4", "DISPATCH_THREADS": "2"}
+PACE = {"TICK_SECONDS": "1", "DISPATCH_LEASE_SECONDS": "30", "DISPATCH_CHUNK": "4", "DISPATCH_THREADS": "2"}
 
 
 class Stack:
@@ -66,7 +66,7 @@ class Stack:
             worker(env, self.folder / "worker.log", "journey"),
             beat(env, self.folder),
         ]
-        until(self._answers, 60, "the web server to answer")
+        until(self._answers, 120, "the web server to answer")
 
     def _answers(self) -> bool:
         assert all(process.is_alive for process in self.running), f"a process ended: see {self.folder}"

@@ -1,21 +1,27 @@
 """A member of staff at the browser. Every page looked at is checked at the desk's and the phone's width."""
 
 from pathlib import Path
+from typing import ClassVar
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "test-results" / "journeys"
 DESK, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
-SLOW = 15_000
+# Milliseconds: for a page while the rest of the tests keeps the machine busy, and for workers to finish something.
+SLOW, WORK = 30_000, 90_000
 
 
 class Walk:
+    # What was looked at already, in whichever journey.
+    looked_at: ClassVar[set[str]] = set()
+
     def __init__(self, chromium, url: str, name: str):
         self.name = name
         self.context = chromium.new_context(viewport=DESK, base_url=url, reduced_motion="reduce")
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(SLOW)
+        expect.set_options(timeout=SLOW)
         self.said: list[str] = []
         self.page.on("console", lambda message: self.said.append(f"{self.page.url}: {message.text}"))
         self.page.on("pageerror", lambda error: self.said.append(f"{self.page.url}: {error}"))
@@ -82,12 +88,22 @@ class Walk:
         self.page.get_by_role("button", name=f"Next: {step}").click()
         self.page.wait_for_url(f"**/{step}/")
 
+    def ready(self) -> Locator:
+        """The toggle, once nothing stands in the way; it says what does."""
+        toggle = self.page.get_by_role("switch", name="Send this campaign")
+        expect(self.page.locator(".blockers li")).to_have_text([])
+        expect(toggle).to_be_enabled()
+        return toggle
+
     def switch_on(self) -> None:
-        self.page.get_by_role("switch", name="Send this campaign").click()
-        self.page.wait_for_url("**/review/")
+        self.ready().click()
+        expect(self.page.locator("#campaign-state")).not_to_contain_text("Disabled")
 
     def look(self, what: str) -> None:
-        """Axe, overflow and a screenshot at both widths."""
+        """Axe, overflow and a screenshot at both widths, once for each page: `what` names it."""
+        if what in self.looked_at:
+            return
+        self.looked_at.add(what)
         for size in (PHONE, DESK):
             self.page.set_viewport_size(size)
             self.shot(f"{what} {size['width']}")
