@@ -33,7 +33,7 @@ def _become(alias):
 
 
 _ROLES = {
-    alias: {key: settings.DATABASES[alias][key] for key in ("USER", "PASSWORD")} for alias in ("default", "owner")
+    alias: {key: database[key] for key in ("USER", "PASSWORD")} for alias, database in settings.DATABASES.items()
 }
 
 
