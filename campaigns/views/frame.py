@@ -27,10 +27,10 @@ def find(pk: int, kind: str | None = None) -> Campaign:
 def wizard(
     request: HttpRequest, campaign: Campaign, current: str, partial: str | None = None, **context: Any
 ) -> HttpResponse:
-    status = context.pop("status", 200)
+    status, template = context.pop("status", 200), context.pop("template", current)
     # With a part of the page go the other parts that it changes, out of band.
     context = around(request, campaign, current) | {"is_part": bool(partial) and wants_part(request)} | context
-    return page(request, f"campaigns/{current}.html", partial, status=status, **context)
+    return page(request, f"campaigns/{template}.html", partial, status=status, **context)
 
 
 def around(request: HttpRequest, campaign: Campaign, current: str) -> dict[str, Any]:

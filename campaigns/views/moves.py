@@ -22,7 +22,7 @@ def enable(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         moves.enable(campaign, request.user, int(confirmed) if confirmed.isdecimal() else None)
     except moves.NeedsConfirmation as asked:
-        return wizard(request, campaign, "confirm", asked=asked)
+        return wizard(request, campaign, "review", template="confirm", asked=asked)
     except moves.Blocked as blocked:
         for reason in blocked.reasons:
             messages.error(request, reason.text)

@@ -76,5 +76,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "over": over,
         "finished": not campaign.is_live and campaign.state != Campaign.State.PAUSED,
         "waits": waits,
-        "look_again": (LATER if waits else SOON) if campaign.is_live else 0,
+        # After a pause or a stop, too, until what was on its way has arrived.
+        "look_again": (LATER if waits else SOON) if campaign.is_live or stop.under_way else 0,
+        "not_sent": everyone - stop.sent - stop.under_way,
     }

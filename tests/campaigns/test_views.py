@@ -1,16 +1,19 @@
 """The wizard and the lists as staff meet them, without a browser."""
 
 import datetime as dt
+import uuid
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from campaigns import blast, drafts, engine, moves
+from campaigns import blast, drafts, engine, moves, received
 from campaigns.models import AudienceMember, Campaign
+from messaging.models import Message
 from tests.campaigns.conftest import MEN, WORDS, make_blast, make_patients
 from tests.factories import CampaignFactory, EnrollmentFactory, PatientFactory, StepFactory, TagFactory
+from trackstat.clock import now
 from trackstat.tenancy.models import PracticeSettings, Role
 
 NINE = dt.datetime(2031, 3, 4, 9)  # noqa: DTZ001 -- the practice's wall clock
@@ -183,6 +186,7 @@ def test_pressing_the_toggle_twice_switches_on_once(uma, draft, people):
 def test_switching_on_an_audience_nobody_saw_asks_first(uma, draft):
     asked = uma.post(f"/northside/campaigns/{draft.pk}/enable/")
     assert asked.status_code == 200 and "Send to 3 patients?" in asked.text
+    assert 'role="switch"' not in asked.text, "the toggle would send without the question"
     draft.refresh_from_db()
     assert draft.state == Campaign.State.DRAFT
     uma.post(f"/northside/campaigns/{draft.pk}/enable/", {"confirmed_count": "3"})
@@ -199,6 +203,34 @@ def test_while_it_sends_the_page_asks_again_and_when_it_is_over_it_stops_asking(
     moves.stop(draft, people.uma)
     over = uma.get(_url(draft, "review"), headers=HTMX).text
     assert "Stopped." in over and "hx-trigger" not in over
+
+
+def test_what_was_on_its_way_at_a_pause_or_stop_is_followed_until_it_has_arrived(uma, draft, people):
+    blast.load(draft, people.uma)
+    moves.enable(draft, people.uma)
+    engine.work(draft.practice_id)
+    first = Message.objects.order_by("pk").first()
+    for move, word in ((moves.pause, "Paused."), (moves.stop, "Stopped.")):
+        Message.objects.filter(pk=first.pk).update(state="sending", lease_until=now(), lease_token=uuid.uuid4())
+        move(draft, people.uma)
+        page = uma.get(_url(draft, "review")).text
+        assert word in page and 'hx-trigger="every 2s"' in page and "<dt>On the way</dt><dd>1</dd>" in page
+        Message.objects.filter(pk=first.pk).update(state="sent", lease_until=None, lease_token=None)
+        assert 'hx-trigger="every 2s"' not in uma.get(_url(draft, "review")).text
+    page = uma.get(_url(draft, "review")).text
+    assert "1 of 3 sent before the stop" in page and "<dt>Not sent</dt><dd>2</dd>" in page
+
+
+def test_a_patients_page_says_that_it_shows_only_the_latest_campaigns(uma, draft, people, monkeypatch):
+    monkeypatch.setattr(received, "SHOWN", 2)
+    blast.load(draft, people.uma)
+    moves.enable(draft, people.uma)
+    engine.work(draft.practice_id)
+    patient = Message.objects.first().patient
+    url = f"/northside/patients/{patient.pk}/"
+    assert "Campaigns received (the latest" not in uma.get(url).text
+    Message.objects.update(patient=patient)
+    assert "Campaigns received (the latest 2; older ones are in the reports)" in uma.get(url).text
 
 
 def test_one_that_waits_for_its_date_says_when_and_does_not_ask_every_other_second(uma, people, in_northside, senders):
