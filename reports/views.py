@@ -3,13 +3,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from audience.models import Channel
-from campaigns.models import Campaign, Step
+from campaigns.models import Campaign, Enrollment, Step
 from messaging.errors import explain
 from messaging.models import Message
 from reports import words
@@ -33,7 +33,9 @@ State = Campaign.State
 def index(request: HttpRequest) -> HttpResponse:
     """Every campaign that was ever switched on, newest first, with its numbers."""
     q = " ".join(request.GET.get("q", "").split())[:100]
-    campaigns = Campaign.objects.exclude(state=State.DRAFT, enabled_at=None).prefetch_related("steps")
+    # A drip that is off again keeps its report.
+    begun = ~Q(state=State.DRAFT) | Exists(Enrollment.objects.filter(campaign=OuterRef("pk")))
+    campaigns = Campaign.objects.filter(begun).prefetch_related("steps")
     found = campaigns.filter(name__icontains=q) if q else campaigns
     shown = Paginator(found.order_by(F("enabled_at").desc(nulls_last=True), "-pk"), CAMPAIGNS_ON_A_PAGE).get_page(
         request.GET.get("page")

@@ -108,7 +108,7 @@ def _page(request: HttpRequest, form: DripForm, campaign: Campaign | None) -> Ht
         found = problems(campaign) if campaign.may_be_edited else []
         context |= {
             "trigger": trigger_for(campaign.trigger).describe(campaign.trigger_value),
-            "blockers": blockers(request.practice, campaign, found),
+            "blockers": blockers(request.practice, request.membership, campaign, found),
             **_at_rest(campaign),
         }
     return page(request, "campaigns/drip.html", status=422 if form.errors else 200, **context)

@@ -10,9 +10,11 @@ from campaigns.models import Campaign, Step
 from campaigns.problems import AUDIENCE, IDENTITIES, MESSAGE, SETTINGS, Problem, problems
 from trackstat import formats
 from trackstat.htmx import page, wants_part
-from trackstat.tenancy.models import Practice
+from trackstat.tenancy.models import Membership, Practice
 from trackstat.tenancy.permissions import needs
 
+# Outside the wizard: the permission that opens the place.
+MENDED_BY = {SETTINGS: "tenancy.change_practicesettings", IDENTITIES: "messaging.manage_identity"}
 PLACES = {AUDIENCE: "campaigns:audience", MESSAGE: "campaigns:message", "review": "campaigns:review"}
 WORDS = {"name": "Name", "audience": "Audience", "message": "Message and schedule", "review": "Review"}
 CHANGE = "campaigns.change_campaign"
@@ -41,7 +43,7 @@ def around(request: HttpRequest, campaign: Campaign, current: str) -> dict[str, 
         "current": current,
         "editable": campaign.may_be_edited and may_change,
         "items": _steps(practice, campaign, current, found, may_change),
-        "blockers": blockers(practice, campaign, found),
+        "blockers": blockers(practice, request.membership, campaign, found),
         "planned": [(step, goes_out(step)) for step in campaign.steps.all()],
         "recipients": campaign.loaded_count if campaign.loaded_at else None,
     }
@@ -64,14 +66,16 @@ def goes_out(step: Step) -> str:
     return "When switched on"
 
 
-def blockers(practice: Practice, campaign: Campaign, found: list[Problem]) -> list[tuple[str, str, str]]:
-    """For the toggle: words, where to mend it, and the words of the link; the last two empty when not on this site."""
+def blockers(
+    practice: Practice, membership: Membership, campaign: Campaign, found: list[Problem]
+) -> list[tuple[str, str, str]]:
+    """For the toggle: words, where this person can mend it, and the words of the link; the last two may be empty."""
     rows = []
     for problem in found:
         place = PLACES.get(problem.step)
         if place and campaign.kind == Campaign.Kind.BLAST:
             rows.append((problem.text, practice.url(place, campaign.pk), "Mend it"))
-        elif problem.step in {SETTINGS, IDENTITIES}:
+        elif problem.step in MENDED_BY and membership.can(MENDED_BY[problem.step]):
             rows.append((problem.text, f"/{practice.slug}/admin/", "Open settings"))
         else:
             rows.append((problem.text, "", ""))

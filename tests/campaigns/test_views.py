@@ -13,7 +13,9 @@ from campaigns.models import AudienceMember, Campaign
 from messaging.models import Message
 from tests.campaigns.conftest import MEN, WORDS, make_blast, make_patients
 from tests.factories import CampaignFactory, EnrollmentFactory, PatientFactory, StepFactory, TagFactory
+from trackstat import states
 from trackstat.clock import now
+from trackstat.templatetags.pieces import state as state_tag
 from trackstat.tenancy.models import PracticeSettings, Role
 
 NINE = dt.datetime(2031, 3, 4, 9)  # noqa: DTZ001 -- the practice's wall clock
@@ -164,6 +166,29 @@ def test_the_review_tells_who_when_and_what_it_comes_to(uma, draft, people):
     page = uma.get(_url(draft, "review")).text
     for words in ("Ready.", "Who gets it", "Sex female", "When you switch it on", "Segments", "Credits"):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("state", "look", "icon"),
+    [("draft", "disabled", "bell"), ("enabled", "enabled", "bell"), ("sent", "sent", "plane")],
+)
+def test_the_campaign_in_the_list_and_each_message_show_bell_or_aeroplane(uma, in_northside, state, look, icon):
+    step = StepFactory(campaign__state=state)
+    drawn = str(state_tag(look))
+    assert states.look(look).icon == icon and drawn.count("<svg") == 1
+    assert uma.get("/northside/campaigns/blasts/").text.count(drawn) == 1
+    # Once in the head for the campaign, once beside the message.
+    assert uma.get(_url(step.campaign, "review")).text.count(drawn) == 2
+
+
+def test_the_way_to_the_settings_is_offered_to_whom_they_open(client, people, in_northside):
+    PracticeSettings.objects.update(attested_at=None)
+    step = StepFactory()
+    for name, offered in (("uma", False), ("mona", True), ("olive", True)):
+        client.force_login(getattr(people, name))
+        page = client.get(_url(step.campaign, "review")).text
+        assert "has not confirmed that its intake form" in page
+        assert ("/northside/admin/" in page) is offered, name
 
 
 def test_what_blocks_stands_beside_the_toggle_with_the_place_to_mend_it(uma, people, in_northside):

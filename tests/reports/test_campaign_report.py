@@ -231,6 +231,18 @@ def test_the_index_lists_campaigns_that_were_switched_on_with_their_numbers(fred
     assert "Autumn news" not in fred.get("/northside/reports/?q=spring").content.decode()
 
 
+def test_a_drip_that_is_off_again_and_a_deleted_blast_keep_their_reports(fred):
+    drip, step = _blast(kind="drip", trigger="birthday", state=Campaign.State.DRAFT, enabled_at=None, name="Birthdays")
+    _recipient(drip, step, state="delivered")
+    deleted, step = _blast(name="Gone from the list", archived_at=now())
+    _recipient(deleted, step, state="delivered")
+    CampaignFactory(name="Never switched on")
+    page = fred.get("/northside/reports/").text
+    assert "Birthdays" in page and "Gone from the list" in page
+    assert "Never switched on" not in page
+    assert fred.get(f"/northside/reports/campaigns/{deleted.pk}/").status_code == 200
+
+
 def test_the_pages_need_as_many_statements_for_many_as_for_few(fred):
     def _counted(path):
         with CaptureQueriesContext(connection) as counted:
