@@ -32,9 +32,7 @@ def _become(alias):
         connections["default"].settings_dict[key] = _ROLES[alias][key]
 
 
-_ROLES = {
-    alias: {key: database[key] for key in ("USER", "PASSWORD")} for alias, database in settings.DATABASES.items()
-}
+_ROLES = {alias: {key: database[key] for key in ("USER", "PASSWORD")} for alias, database in settings.DATABASES.items()}
 
 
 @pytest.fixture(scope="session")
