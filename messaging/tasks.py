@@ -3,22 +3,32 @@
 from django.conf import settings
 from django.db import connection
 
+from messaging import reconcile as reconciling
 from messaging.dispatch import dispatch_lane
 from messaging.reap import reap
 from messaging.receipts import apply_open
 from trackstat.celery import app, practice_task, ring
-from trackstat.tenancy.scope import across_practices, current_practice_id
+from trackstat.tenancy.scope import across_practices, current_practice_id, practice_scope
 
 
 @app.task(name="messaging.tick", expires=settings.TICK_SECONDS)
 def tick() -> None:
     """Wake every lane with something due, and mend the practices where something is left over."""
     with across_practices("tick"):
-        lanes, practices = _rows(_LANES_ANYWHERE), _rows(_TO_MEND)
+        lanes, practices, uncertain = _rows(_LANES_ANYWHERE), _rows(_TO_MEND), _rows(_UNCERTAIN, _LOOKS)
     for practice_id in practices:
         ring(mend, *practice_id)
+    for practice_id in uncertain:
+        ring(reconcile, *practice_id)
     for lane in lanes:
         ring(dispatch, *lane)
+
+
+@app.task(name="messaging.reconcile", expires=settings.TICK_SECONDS)
+def reconcile(practice_id: int) -> None:
+    if reconciling.reconcile(practice_id)["put back"]:
+        with practice_scope(practice_id):
+            wake(practice_id)
 
 
 @app.task(name="messaging.dispatch", expires=settings.TICK_SECONDS)
@@ -67,3 +77,11 @@ SELECT practice_id FROM messaging_message WHERE state IN ('claimed', 'sending') 
 SELECT practice_id FROM messaging_providerevent
  WHERE applied_at IS NULL AND (retry_at IS NULL OR retry_at <= trackstat.now())
 """
+_UNCERTAIN = """
+SELECT DISTINCT a.practice_id FROM messaging_attempt a
+  JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
+ WHERE m.state = 'unknown' AND a.outcome = 'unknown' AND a.looked_up < %s
+   AND a.started_at < trackstat.now() - make_interval(secs => %s)
+   AND (a.looked_up_at IS NULL OR a.looked_up_at < trackstat.now() - make_interval(secs => %s))
+"""
+_LOOKS = [reconciling.LOOKS, settings.RECONCILE_SETTLE_SECONDS, settings.RECONCILE_BETWEEN_SECONDS]

@@ -36,8 +36,9 @@ class Message(PracticeModel):
 
     # Every move there is; each is one guarded UPDATE (… WHERE state = <from>).
     MOVES: ClassVar[dict[str, set[str]]] = {
-        "pending": {"claimed", "aborted", "cancelled"},
-        "claimed": {"pending", "sending", "aborted", "cancelled"},
+        # A late report on an earlier hand-over proves it was accepted after all: nothing is sent again.
+        "pending": {"claimed", "aborted", "cancelled", "sent", "delivered", "undelivered", "failed"},
+        "claimed": {"pending", "sending", "aborted", "cancelled", "sent", "delivered", "undelivered", "failed"},
         "sending": {"pending", "sent", "delivered", "undelivered", "failed", "unknown"},
         "unknown": {"pending", "sent", "delivered", "undelivered", "failed"},
         "sent": {"delivered", "undelivered", "failed"},

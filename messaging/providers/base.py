@@ -108,5 +108,8 @@ class Provider(ABC):
         """The events in a verified request; `attempt_key` is the one of its URL. Raises ValueError on nonsense."""
 
     @abstractmethod
-    def find(self, attempt: "Attempt") -> str | None:
-        """The provider's id of what this attempt handed over, looked up in its list; None when it is not there."""
+    def find(self, attempt: "Attempt") -> list[str]:
+        """Ids in the provider's list of what this attempt may have handed over; empty when nothing of it is there.
+
+        `attempt` comes with its message. Asks no database: the caller leaves out what other attempts own.
+        """

@@ -130,7 +130,7 @@ class Mailgun(Provider):
         # The signature covers its time and token, not the event: by the token, a captured one serves only once.
         return [Told(ProviderEvent.Kind.TRACKING, str(said["signature"]["token"])[:200], payload, key)]
 
-    def find(self, attempt: Attempt) -> str | None:
+    def find(self, attempt: Attempt) -> list[str]:
         """By the Message-ID that the attempt's key alone decides."""
         wanted = message_id(attempt.key, self.identity.account)
         answer = self._backend.session.get(
@@ -140,7 +140,7 @@ class Mailgun(Provider):
             timeout=self._backend.timeout,
         )
         answer.raise_for_status()
-        return wanted if answer.json()["items"] else None
+        return [wanted] if answer.json()["items"] else []
 
 
 def message_id(attempt_key: UUID, domain: str) -> str:

@@ -3,6 +3,7 @@
 There is no idempotency key: 429 is the only error answer that is surely unsent and may be tried again.
 """
 
+import datetime as dt
 import threading
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,8 @@ SHORTEST_VALIDITY, LONGEST_VALIDITY = 1, 36_000
 HOSTS = ("https://api.twilio.com/", "https://lookups.twilio.com/", "https://messaging.twilio.com/")
 # Seconds until the carrier or its account is tried again where it named none.
 TRY_AGAIN_SECONDS = 15
+# A text cannot be older than its attempt by more than our clock and the carrier's differ.
+CLOCKS_DIFFER = dt.timedelta(minutes=2)
 
 
 class UnmappedHost(Exception):
@@ -165,20 +168,17 @@ class Twilio(Provider):
             return [Told(ProviderEvent.Kind.STATUS, key, said, attempt_key)]
         return [Told(ProviderEvent.Kind.INBOUND, f"{sid}|received", said)]
 
-    def find(self, attempt: Attempt) -> str | None:
+    def find(self, attempt: Attempt) -> list[str]:
         """By number, sender and words; not by date sent, which is empty while a text is queued."""
-        message = attempt.message
-        listed = self._client.messages.list(to=message.to_address, limit=1000)
-        taken = set(
-            Attempt.objects.filter(provider=self.name, provider_id__in=[m.sid for m in listed]).values_list(
-                "provider_id", flat=True
-            )
-        )
-        for found in listed:
-            ours = found.direction == "outbound-api" and found.body == message.body
-            if ours and found.sid not in taken and self._sent_it(found):
-                return found.sid
-        return None
+        message, earliest = attempt.message, attempt.started_at - CLOCKS_DIFFER
+        return [
+            found.sid
+            for found in self._client.messages.list(to=message.to_address, limit=1000)
+            if found.direction == "outbound-api"
+            and found.body == message.body
+            and found.date_created >= earliest
+            and self._sent_it(found)
+        ]
 
     def _sent_it(self, found: Any) -> bool:
         if self.identity.messaging_service:
