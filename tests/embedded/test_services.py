@@ -42,6 +42,18 @@ def test_starts_at_the_same_time_make_one_cluster(home):
     assert len(set(printed)) == 1
 
 
+def test_a_data_folder_that_was_removed_and_made_again_gets_a_new_cluster(services):
+    """As root the cluster lies elsewhere and outlives the folder: a second clone in the same place must not trip."""
+    before = services.start()
+    services.stop()
+    state = services.home.path / "state.json"
+    state.unlink()
+    after = services.start()
+    assert after["DATABASE_URL"] != before["DATABASE_URL"]
+    with psycopg.connect(after["DATABASE_OWNER_URL"]) as owner:
+        assert owner.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_the_roles_are_as_strong_as_they_have_to_be(services):
     urls = services.start()
     with psycopg.connect(urls["DATABASE_URL"]) as app:

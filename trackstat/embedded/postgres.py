@@ -72,6 +72,8 @@ class Postgres:
     def start(self) -> None:
         """Makes the cluster if there is none, starts it, and brings the roles up to date."""
         binaries = self.binaries()
+        if (self.cluster / "PG_VERSION").exists() and "passwords" not in self.home.recall():
+            self._set_aside()
         if not (self.cluster / "PG_VERSION").exists():
             self._make_cluster(binaries)
         if not self.running():
@@ -80,6 +82,14 @@ class Postgres:
         if self.home.recall().get("roles") != fingerprint:
             self._apply_roles(binaries)
             self.home.remember(roles=fingerprint)
+
+    def _set_aside(self) -> None:
+        """A cluster whose data folder was removed, and with it the passwords: nobody can sign in to it any more."""
+        self.stop()
+        if self.tests:
+            shutil.rmtree(self.cluster)
+        else:
+            self.cluster.rename(self.cluster.with_name(f"postgres-left-{secrets.token_hex(4)}"))
 
     def stop(self) -> None:
         """Ends the server, cutting off whoever is connected."""
