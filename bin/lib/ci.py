@@ -16,7 +16,7 @@ from trackstat.embedded.surroundings import surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 # Written in halves, since this file is checked too.
-REGISTRIES = ["registry.npm" + "js.", "py" + "pi.org", "python" + "hosted.org", "/opt/" + "pypi", "deb." + "debian.org"]
+REGISTRIES = ["registry.npm" + "js.", "py" + "pi.org", "python" + "hosted.org", "deb." + "debian.org"]
 SERVICES = {"postgres", "redis", "migrate", "web", "worker", "beat", "sandbox"}
 
 
