@@ -76,7 +76,7 @@ def blockers(
         if place and campaign.kind == Campaign.Kind.BLAST:
             rows.append((problem.text, practice.url(place, campaign.pk), "Mend it"))
         elif problem.step in MENDED_BY and membership.can(MENDED_BY[problem.step]):
-            rows.append((problem.text, f"/{practice.slug}/admin/", "Open settings"))
+            rows.append((problem.text, practice.url("admin:index"), "Open settings"))
         else:
             rows.append((problem.text, "", ""))
     return rows

@@ -10,12 +10,6 @@ def practice_url(context, name, *args):
 
 
 @register.filter
-def local(moment, practice):
-    """A UTC datetime in the practice's time zone; None stays None."""
-    return moment.astimezone(practice.tz) if moment else None
-
-
-@register.filter
 def may(membership, permission):
     """`{% if membership|may:"campaigns.change_campaign" %}`."""
     return bool(membership) and membership.can(permission)

@@ -9,7 +9,6 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
-from django.urls import reverse
 
 from trackstat.tenancy import audit
 from trackstat.tenancy.models import AuditEvent, Membership, PracticeSettings, Role, RolePermission, User
@@ -276,7 +275,3 @@ class AuditEventAdmin(PracticeAdmin):
 
     def has_change_permission(self, request, obj=None):
         return False
-
-
-def index_url(practice) -> str:
-    return f"/{practice.slug}{reverse('admin:index', urlconf='trackstat.tenancy.admin_urls')}"
