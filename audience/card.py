@@ -61,7 +61,7 @@ def card(patient: Patient, practice: Practice, membership: Membership) -> dict[s
         "next_visit": next_visit_at(patient, on),
         "contacts": _contacts(patient),
         "appointments": list(appointments.order_by("-starts_at")[:VISITS_SHOWN]),
-        "cases": list(patient.cases.order_by("-is_active", "case_type")),
+        "cases": list(patient.cases.select_related("case_type").order_by("-is_active", "case_type__name")),
         "tags": carried,
         "other_tags": [tag for tag in Tag.objects.filter(reserved=False) if tag.pk not in ids],
         "sections": [build(patient, practice, membership) for build in SECTIONS],

@@ -1,4 +1,19 @@
-from audience.models.appointment import Appointment, AppointmentPurpose, Case, Location, Provider
+from audience.models.appointment import Appointment
+from audience.models.billing import Coverage, Payment, Service
+from audience.models.case import Case, Diagnosis
+from audience.models.choices import (
+    AppointmentPurpose,
+    Attorney,
+    CarePackage,
+    CaseType,
+    DiagnosisCode,
+    FeeSchedule,
+    Insurer,
+    Location,
+    Provider,
+    ReferralSource,
+    ServiceCode,
+)
 from audience.models.consent import Category, Channel, ConsentEvent, ContactPoint
 from audience.models.ehr import ImportRejection, ImportRun
 from audience.models.patient import Patient
@@ -7,16 +22,28 @@ from audience.models.tag import PatientTag, Tag
 __all__ = [
     "Appointment",
     "AppointmentPurpose",
+    "Attorney",
+    "CarePackage",
     "Case",
+    "CaseType",
     "Category",
     "Channel",
     "ConsentEvent",
     "ContactPoint",
+    "Coverage",
+    "Diagnosis",
+    "DiagnosisCode",
+    "FeeSchedule",
     "ImportRejection",
     "ImportRun",
+    "Insurer",
     "Location",
     "Patient",
     "PatientTag",
+    "Payment",
     "Provider",
+    "ReferralSource",
+    "Service",
+    "ServiceCode",
     "Tag",
 ]

@@ -1,56 +1,9 @@
 from django.db import models
 
+from audience.models.case import Case
+from audience.models.choices import AppointmentPurpose, Location, Provider
 from trackstat.tenancy.fields import PracticeForeignKey
 from trackstat.tenancy.models import PracticeModel
-
-
-class Choice(PracticeModel):
-    """Something the EHR has used at least once: choice lists contain nothing else."""
-
-    name = models.CharField(max_length=200)
-
-    class Meta:
-        abstract = True
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Provider(Choice):
-    external_id = models.CharField(max_length=200)
-
-    class Meta(Choice.Meta):
-        constraints = [models.UniqueConstraint(fields=["practice", "external_id"], name="provider_once")]
-
-
-class Location(Choice):
-    external_id = models.CharField(max_length=200)
-
-    class Meta(Choice.Meta):
-        constraints = [models.UniqueConstraint(fields=["practice", "external_id"], name="location_once")]
-
-
-class AppointmentPurpose(Choice):
-    class Meta(Choice.Meta):
-        constraints = [models.UniqueConstraint(fields=["practice", "name"], name="purpose_once")]
-
-
-class Case(PracticeModel):
-    """One course of care of a patient."""
-
-    patient = PracticeForeignKey("audience.Patient", models.CASCADE, related_name="cases")
-    source = models.CharField(max_length=40)
-    external_id = models.CharField(max_length=200)
-    case_type = models.CharField(max_length=120, blank=True)
-    is_active = models.BooleanField(default=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["practice", "source", "external_id"], name="case_external_once")]
-        indexes = [models.Index(fields=["practice", "patient"], name="case_patient")]
-
-    def __str__(self) -> str:
-        return self.case_type or "Case"
 
 
 class Appointment(PracticeModel):

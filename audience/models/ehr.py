@@ -17,9 +17,13 @@ class ImportRun(PracticeModel):
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
-    # {"Patient": {"read": 60, "new": 60, "changed": 0, "unchanged": 0, "rejected": 0}, …}; not_read: {"Claim": 1472}
+    # Whether this was everything the EHR has: who is missing in it is not a patient any more.
+    is_snapshot = models.BooleanField(default=False)
+    # {"Patient": {"read": 60, "new": 60, "changed": 0, "unchanged": 0, "rejected": 0}, …}; not_read: {"Slot": 4}
     counts = models.JSONField(default=dict)
     not_read = models.JSONField(default=dict)
+    # Why records were left out: {"Claim": {"It is cancelled": 3}}
+    left_out = models.JSONField(default=dict)
     error = models.TextField(blank=True)
 
     class Meta:

@@ -3,7 +3,14 @@ from django.db.models.functions import Cast, ExtractDay, ExtractMonth
 
 from trackstat.clock import Now
 from trackstat.tenancy.fields import PracticeForeignKey
-from trackstat.tenancy.models import PracticeModel
+from trackstat.tenancy.models import PracticeManager, PracticeModel
+
+
+class NotMerged(PracticeManager):
+    """Without records that the EHR replaced by another one: nobody is listed, counted or written to twice."""
+
+    def get_queryset(self):
+        return super().get_queryset().filter(merged_into=None)
 
 
 class Patient(PracticeModel):
@@ -55,6 +62,15 @@ class Patient(PracticeModel):
     postal_code = models.CharField(max_length=12, blank=True)
     time_zone = models.CharField(max_length=60, blank=True, help_text="From the postal code; '' when unknown.")
     primary_provider = PracticeForeignKey("audience.Provider", models.SET_NULL, null=True, blank=True, related_name="+")
+    # What the EHR keeps by patient; a case may have its own.
+    attorney = PracticeForeignKey("audience.Attorney", models.SET_NULL, null=True, blank=True, related_name="+")
+    care_package = PracticeForeignKey("audience.CarePackage", models.SET_NULL, null=True, blank=True, related_name="+")
+    fee_schedule = PracticeForeignKey("audience.FeeSchedule", models.SET_NULL, null=True, blank=True, related_name="+")
+    referral_source = PracticeForeignKey(
+        "audience.ReferralSource", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # The record that replaced this one. What was sent stays with the record it was sent for; all else has moved.
+    merged_into = PracticeForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
     marketing_ok = models.BooleanField(null=True, help_text="The EHR's marketing flag; null when it has none.")
 
     first_visit_on = models.DateField(null=True)
@@ -69,6 +85,10 @@ class Patient(PracticeModel):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
+    objects = NotMerged()
+    # Merged records, too: for what was sent to them.
+    everyone = PracticeManager()
+
     class Meta:
         permissions = [
             ("view_audience", "Can build and see audiences"),
@@ -81,7 +101,18 @@ class Patient(PracticeModel):
             models.Index(fields=["practice", "last_name", "first_name", "id"], name="patient_name"),
             models.Index(
                 fields=["practice", "last_visit_on"],
-                include=["id", "next_visit_at", "birth_date", "status", "can_text", "can_email", "visit_count", "sex"],
+                include=[
+                    "id",
+                    "next_visit_at",
+                    "birth_date",
+                    "status",
+                    "can_text",
+                    "can_email",
+                    "visit_count",
+                    "total_paid_cents",
+                    "sex",
+                ],
+                condition=models.Q(merged_into=None),
                 name="patient_last_visit",
             ),
             models.Index(fields=["practice", "first_visit_on"], name="patient_first_visit"),
@@ -91,6 +122,12 @@ class Patient(PracticeModel):
                 condition=models.Q(next_visit_at__isnull=False),
             ),
             models.Index(fields=["practice", "birth_md"], name="patient_birthday", condition=models.Q(status="active")),
+            models.Index(
+                fields=["practice", "total_paid_cents"], condition=models.Q(merged_into=None), name="patient_paid"
+            ),
+            models.Index(
+                fields=["practice", "merged_into"], condition=~models.Q(merged_into=None), name="patient_merged"
+            ),
             models.Index(fields=["practice", "cell"], name="patient_cell", condition=~models.Q(cell="")),
             models.Index(fields=["practice", "email"], name="patient_email", condition=~models.Q(email="")),
         ]
