@@ -5,19 +5,27 @@ The order is the product's: contact points, patients, campaigns, each by id.
 """
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from django.db import connection
 
 from audience.models import Category, Channel, ContactPoint, Patient
 from audience.numbers import may_be_texted
 from messaging.models import Message
 from messaging.quiet_hours import Hours, opening, zones_for
+from trackstat import prepared
 from trackstat.tenancy.models import PracticeSettings
 from trackstat.tenancy.scope import current_practice_id
 
 Reason = Message.Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is the same for all that are looked at together: the moment, UTC, and the practice's settings by then."""
+
+    now: dt.datetime
+    practice: PracticeSettings
 
 
 @dataclass(slots=True)
@@ -36,7 +44,8 @@ class Candidate:
     enrollment_id: int | None
     to_address: str
     body: str
-    merge_values: dict[str, str]
+    # JSON as it stands in the row: only an email is rebuilt from it.
+    merge_values: str
     token: str
     due_at: dt.datetime
     not_after: dt.datetime
@@ -48,6 +57,10 @@ class Candidate:
     time_zone: str = ""
     is_deceased: bool = False
     not_qualified: bool = False
+
+    @property
+    def values(self) -> dict[str, str]:
+        return json.loads(self.merge_values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +78,15 @@ class Wait:
 
 
 type Verdict = Stop | Wait
-type Check = Callable[[list[Candidate], dt.datetime], dict[int, Verdict]]
-type Lock = Callable[[list[Candidate]], None]
+type Check = Callable[[list[Candidate], Situation], dict[int, Verdict]]
+type Row = Callable[[Candidate], int | None]
 
 _checks: list[Check] = []
-_locks: list[Lock] = []
+# Tables in the order in which everybody locks them, and which of their rows a candidate stands on.
+_locks: list[tuple[str, Row]] = [
+    ("audience_contactpoint", lambda candidate: candidate.contact_point_id),
+    ("audience_patient", lambda candidate: candidate.patient_id),
+]
 
 
 def check(function: Check) -> Check:
@@ -78,33 +95,33 @@ def check(function: Check) -> Check:
     return function
 
 
-def lock(function: Lock) -> Lock:
-    """Register a lock on rows that the app's checks read, taken after contact points and patients, by id, FOR SHARE."""
-    _locks.append(function)
-    return function
+def lock(table: str, row: Row) -> None:
+    """Register a table whose rows the app's checks read: locked after contact points and patients, by id, FOR SHARE."""
+    _locks.append((table, row))
 
 
 def take_locks(candidates: list[Candidate]) -> None:
-    """Until the end of the transaction, nobody opts these patients out, re-tags them or changes their address."""
-    for table, ids in (
-        ("audience_contactpoint", {candidate.contact_point_id for candidate in candidates}),
-        ("audience_patient", {candidate.patient_id for candidate in candidates}),
-    ):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT id FROM {table} WHERE practice_id = %s AND id = ANY(%s) ORDER BY id FOR SHARE",
-                [current_practice_id(), list(ids)],
-            )
-    for function in _locks:
-        function(candidates)
+    """Until the end of the transaction, nobody opts these patients out, re-tags them or changes their address.
+
+    One statement: each part counts what the part before has locked, so it cannot begin before that is done.
+    """
+    parts, values = [], []
+    for number, (table, row) in enumerate(_locks):
+        after = f"AND (SELECT count(*) FROM locked_{number - 1}) >= 0" if number else ""
+        parts.append(
+            f"locked_{number} AS MATERIALIZED (SELECT id FROM {table}"
+            f" WHERE practice_id = %s AND id = ANY(%s::bigint[]) {after} ORDER BY id FOR SHARE)"
+        )
+        values += [current_practice_id(), sorted({found for each in candidates if (found := row(each)) is not None})]
+    prepared.run(f"WITH {', '.join(parts)} SELECT count(*) FROM locked_{len(parts) - 1}", values)
 
 
-def verdicts(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdict]:
+def verdicts(candidates: list[Candidate], situation: Situation) -> dict[int, Verdict]:
     """Message id → Stop (the first reason found) or Wait (the longest). Call after `take_locks`, in its transaction."""
     _look(candidates)
     found: dict[int, Verdict] = {}
     for function in _checks:
-        for message_id, verdict in function(candidates, now).items():
+        for message_id, verdict in function(candidates, situation).items():
             before = found.get(message_id)
             if before is None or (
                 isinstance(before, Wait) and (isinstance(verdict, Stop) or verdict.until > before.until)
@@ -118,9 +135,8 @@ def verdicts(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdict
 
 
 def _look(candidates: list[Candidate]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_NOW, [current_practice_id(), [candidate.message_id for candidate in candidates]])
-        rows = {row[0]: row[1:] for row in cursor.fetchall()}
+    found = prepared.run(_NOW, [current_practice_id(), [candidate.message_id for candidate in candidates]])
+    rows = {row[0]: row[1:] for row in found}
     for candidate in candidates:
         (
             candidate.opted_out,
@@ -144,7 +160,7 @@ SELECT m.id,
   FROM messaging_message m
   JOIN audience_patient p ON p.practice_id = m.practice_id AND p.id = m.patient_id
   JOIN audience_contactpoint c ON c.practice_id = m.practice_id AND c.id = m.contact_point_id
- WHERE m.practice_id = %s AND m.id = ANY(%s)
+ WHERE m.practice_id = %s AND m.id = ANY(%s::bigint[])
 """
 
 
@@ -168,12 +184,12 @@ def unreachable(channel: str, address: str, validity: str, *, opted_out: bool, d
 
 
 @check
-def in_time(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdict]:
-    return {c.message_id: Stop(Reason.EXPIRED) for c in candidates if c.not_after <= now}
+def in_time(candidates: list[Candidate], situation: Situation) -> dict[int, Verdict]:
+    return {c.message_id: Stop(Reason.EXPIRED) for c in candidates if c.not_after <= situation.now}
 
 
 @check
-def reachable(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdict]:
+def reachable(candidates: list[Candidate], situation: Situation) -> dict[int, Verdict]:
     """Opted out, deceased, tagged, or at an address that is no longer theirs or does not work."""
     found: dict[int, Verdict] = {}
     for c in candidates:
@@ -193,29 +209,31 @@ def reachable(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdic
 
 
 @check
-def practice_may(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdict]:
+def practice_may(candidates: list[Candidate], situation: Situation) -> dict[int, Verdict]:
     """No email without the sender's postal address (CAN-SPAM, 15 U.S.C. 7704(a)(5)), neither in Settings nor in its own
     words; no announcement without the practice's word that patients agreed to them."""
-    settings = PracticeSettings.objects.get()
-    found: dict[int, Verdict] = {}
+    practice, found = situation.practice, dict[int, Verdict]()
     for c in candidates:
-        if c.channel == Channel.EMAIL and not (settings.postal_address and c.merge_values.get("PracticeAddress")):
+        if c.channel == Channel.EMAIL and not (practice.postal_address and c.values.get("PracticeAddress")):
             found[c.message_id] = Stop(Reason.NO_POSTAL_ADDRESS)
-        elif c.category == Category.ANNOUNCEMENT and settings.attested_at is None:
+        elif c.category == Category.ANNOUNCEMENT and practice.attested_at is None:
             found[c.message_id] = Stop(Reason.NOT_ATTESTED)
     return found
 
 
 @check
-def quiet_hours(candidates: list[Candidate], now: dt.datetime) -> dict[int, Verdict]:
+def quiet_hours(candidates: list[Candidate], situation: Situation) -> dict[int, Verdict]:
     """Texts are held until the patient's hours open; email waits in a mailbox anyway."""
-    texts = [c for c in candidates if c.channel == Channel.TEXT]
-    if not texts:
-        return {}
-    settings = PracticeSettings.objects.get()
-    hours, found = Hours.of(settings), dict[int, Verdict]()
-    for c in texts:
-        opens = opening(now, zones_for(c.time_zone, c.to_address, settings.time_zone), hours)
+    hours, now, found = Hours.of(situation.practice), situation.now, dict[int, Verdict]()
+    # Most patients of a practice live in one zone.
+    opens_in: dict[tuple[str, ...], dt.datetime | None] = {}
+    for c in candidates:
+        if c.channel != Channel.TEXT:
+            continue
+        zones = zones_for(c.time_zone, c.to_address, situation.practice.time_zone)
+        if zones not in opens_in:
+            opens_in[zones] = opening(now, zones, hours)
+        opens = opens_in[zones]
         if opens is None:
             found[c.message_id] = Stop(Reason.EXPIRED)
         elif opens > now:

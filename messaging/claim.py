@@ -1,13 +1,12 @@
 """Taking due messages for one run, and giving them back. A claim is free to expire: nothing was sent."""
 
-import json
 import uuid
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from messaging.checks import Candidate
+from trackstat import prepared
 from trackstat.tenancy.scope import current_practice_id
 
 # Columns in the order of Candidate's first fields.
@@ -22,19 +21,21 @@ WITH due AS MATERIALIZED (
        AND m.next_at <= trackstat.now()
        AND NOT EXISTS (SELECT FROM messaging_hold h
                         WHERE h.practice_id = %(practice)s AND h.campaign_id = m.campaign_id)
-     ORDER BY m.next_at, m.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+     ORDER BY m.next_at, m.id LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 )
 UPDATE messaging_message m
-   SET state = 'claimed', lease_token = %(token)s, lease_until = trackstat.now() + make_interval(secs => %(lease)s)
+   SET state = 'claimed', lease_token = %(token)s::uuid,
+       lease_until = trackstat.now() + make_interval(secs => %(lease)s::float)
   FROM due WHERE m.practice_id = %(practice)s AND m.id = due.id
 RETURNING m.next_at, {_COLUMNS}
 """
 _GIVE_BACK = """
 UPDATE messaging_message SET state = 'pending', lease_token = NULL, lease_until = NULL
- WHERE practice_id = %(practice)s AND id = ANY(%(ids)s) AND state = 'claimed' AND lease_token = %(token)s
+ WHERE practice_id = %(practice)s AND id = ANY(%(ids)s::bigint[])
+   AND state = 'claimed' AND lease_token = %(token)s::uuid
 """
 _WAIT_ALL = """
-UPDATE messaging_message SET next_at = %(until)s
+UPDATE messaging_message SET next_at = %(until)s::timestamptz
  WHERE practice_id = %(practice)s AND identity_id = %(identity)s AND state = 'pending' AND next_at <= trackstat.now()
 """
 _EXPIRE = """
@@ -46,12 +47,8 @@ UPDATE messaging_message SET state = 'aborted', reason = %(reason)s, done_at = t
 
 def claim(identity_id: int, limit: int, token: uuid.UUID) -> list[Candidate]:
     """The messages due for longest, leased to `token` and nobody else."""
-    rows = _rows(_CLAIM, identity=identity_id, limit=limit, token=token, lease=settings.DISPATCH_LEASE_SECONDS)
-    candidates = [Candidate(*row[1:]) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
-    for candidate in candidates:
-        # Plain cursors leave jsonb as text.
-        candidate.merge_values = json.loads(str(candidate.merge_values))
-    return candidates
+    rows = _run(_CLAIM, identity=identity_id, limit=limit, token=token, lease=settings.DISPATCH_LEASE_SECONDS)
+    return [Candidate(*row[1:]) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
 
 
 def give_back(candidates: list[Candidate], token: uuid.UUID) -> None:
@@ -70,12 +67,5 @@ def expire(identity_id: int, reason: str) -> None:
     _run(_EXPIRE, identity=identity_id, reason=reason)
 
 
-def _rows(statement: str, **values: Any) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"practice": current_practice_id()} | values)
-        return cursor.fetchall()
-
-
-def _run(statement: str, **values: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"practice": current_practice_id()} | values)
+def _run(statement: str, **values: Any) -> list[tuple]:
+    return prepared.run(statement, {"practice": current_practice_id()} | values)

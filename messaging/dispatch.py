@@ -145,9 +145,12 @@ class _Run:
         group = self._within_rate(self.claimed[:room])
         if not group:
             return False
-        self.claimed = self.claimed[len(group) :]
         deadline = monotonic() + HAND_OVER_SECONDS
         armed = _patiently(lambda: self._arm(group))
+        if armed.closed:
+            self.stopping = True
+            return False
+        self.claimed = self.claimed[len(group) :]
         self.counts.aborted += armed.aborted
         self.counts.waiting += armed.waiting
         if connection.in_atomic_block:
@@ -161,19 +164,11 @@ class _Run:
             return arm(group, self.token, self.provider.name)
 
     def _within_rate(self, group: list[Candidate]) -> list[Candidate]:
-        """As many of the group as the sender, its cap and its rate let go now; sleeps or stops where that is none."""
-        with practice_scope(self.lane.practice_id):
-            if not self._still_sends():
-                self.stopping = True
-                return []
-            left = rates.left_today(self.identity)
-            if left is not None and group[0].segments > left:
-                claim.give_back(self.claimed, self.token)
-                claim.wait_all(self.identity.pk, rates.tomorrow())
-                self.claimed, self.stopping = [], True
-                return []
-        if left is not None:
-            group = _up_to(group, left)
+        """As many of the group as the cap and the rate let go now; sleeps or stops where that is none."""
+        if self.identity.daily_cap is not None:
+            group = self._within_cap(group)
+        if not group:
+            return []
         granted, pause = rates.take(self.identity, [candidate.segments for candidate in group])
         if not granted and not self.on_the_way:
             if monotonic() + pause > self.until or rates.others_wait():
@@ -183,10 +178,15 @@ class _Run:
                 return self._within_rate(group) if self.lane.renew() else []
         return group[:granted]
 
-    def _still_sends(self) -> bool:
-        """Whether nothing has paused or closed the sender since the run began: a callback may have, or staff."""
-        identity = SendingIdentity.objects.get(pk=self.identity.pk)
-        return identity.may_send and not (identity.paused_until and identity.paused_until > now())
+    def _within_cap(self, group: list[Candidate]) -> list[Candidate]:
+        with practice_scope(self.lane.practice_id):
+            left = rates.left_today(self.identity)
+            if left is not None and group[0].segments > left:
+                claim.give_back(self.claimed, self.token)
+                claim.wait_all(self.identity.pk, rates.tomorrow())
+                self.claimed, self.stopping = [], True
+                return []
+        return group if left is None else _up_to(group, left)
 
     def _record_some(self) -> None:
         wait(self.on_the_way, timeout=1, return_when=FIRST_COMPLETED)

@@ -6,6 +6,7 @@ Nothing here ever takes a message back: a callback that was faster than our own 
 
 import random
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,6 +17,7 @@ from messaging.errors import Effect, effect, explain
 from messaging.models import Attempt, Message
 from messaging.providers.base import Accepted, Later, Refused, Result, Unclear
 from messaging.withdraw import withdraw
+from trackstat import prepared
 from trackstat.tenancy.scope import current_practice_id
 
 # Seconds after which a carrier's "too many queued" is tried again, and a sender that was switched off is probed.
@@ -23,60 +25,57 @@ SLOW_DOWN_SECONDS = 60
 PROBE_SECONDS = 900
 LONGEST_DELAY_SECONDS = 3600
 
-_ATTEMPT_OF = {"accepted": Accepted, "refused": Refused, "later": Later, "unknown": Unclear}
+_OUTCOME_OF = {Accepted: "accepted", Refused: "refused", Later: "later", Unclear: "unknown"}
 
-_FINISH_ATTEMPTS = """
-WITH told AS MATERIALIZED (
-    SELECT * FROM unnest(%(keys)s::uuid[], %(outcomes)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
-        %(https)s::int[]) AS told (key, outcome, provider_id, code, http_status)
-), locked AS MATERIALIZED (
-    SELECT id, key FROM messaging_attempt
-     WHERE practice_id = %(practice)s AND key = ANY(%(keys)s::uuid[]) AND outcome IN ('', 'unknown', 'absent')
-     ORDER BY id FOR UPDATE
-)
-UPDATE messaging_attempt a
-   SET outcome = told.outcome, finished_at = trackstat.now(), error_code = told.code, http_status = told.http_status,
-       provider_id = coalesce(a.provider_id, nullif(told.provider_id, ''))
-  FROM told, locked
- WHERE a.practice_id = %(practice)s AND a.id = locked.id AND told.key = locked.key
+_WHOSE = """
+SELECT a.key, a.id, a.message_id, a.started_at, m.contact_point_id, m.has_opt_out_line AND p.introduced_at IS NULL
+  FROM messaging_attempt a
+  JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
+  JOIN audience_contactpoint p ON p.practice_id = a.practice_id AND p.id = m.contact_point_id
+ WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[])
+ ORDER BY a.id
 """
-
-# Only a message whose newest attempt this is, and only forward: a stale answer changes nothing.
-_MOVE = """
-WITH told AS MATERIALIZED (
-    SELECT * FROM unnest(%(keys)s::uuid[], %(states)s::text[], %(codes)s::text[], %(waits)s::float[])
-        AS told (key, state, code, wait)
+_INTRODUCED = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM audience_contactpoint
+     WHERE practice_id = %(practice)s AND id = ANY(%(points)s::bigint[]) AND introduced_at IS NULL
+     ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE audience_contactpoint p SET introduced_at = trackstat.now()
+  FROM locked WHERE p.practice_id = %(practice)s AND p.id = locked.id
+"""
+# Attempts first, by id; whoever moves a message that was handed over holds its attempt. Of messages only those whose
+# newest attempt this is, and only forward: a stale answer changes nothing.
+_FINISH = """
+WITH moment AS MATERIALIZED (SELECT trackstat.now() AS at), told AS MATERIALIZED (
+    SELECT * FROM unnest(%(attempts)s::bigint[], %(messages)s::bigint[], %(starts)s::timestamptz[],
+        %(outcomes)s::text[], %(provider_ids)s::text[], %(codes)s::text[], %(https)s::int[], %(states)s::text[],
+        %(waits)s::float[])
+        AS told (attempt_id, message_id, started_at, outcome, provider_id, code, http_status, state, wait)
 ), locked AS MATERIALIZED (
-    SELECT m.id, a.key FROM messaging_attempt a
-      JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
-     WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[]) AND m.state IN ('sending', 'unknown')
-       AND NOT EXISTS (SELECT FROM messaging_attempt newer WHERE newer.practice_id = a.practice_id
-                        AND newer.message_id = a.message_id AND newer.id > a.id)
-     ORDER BY m.id FOR UPDATE OF m
+    SELECT id FROM messaging_attempt
+     WHERE practice_id = %(practice)s AND id = ANY(%(attempts)s::bigint[]) AND outcome IN ('', 'unknown', 'absent')
+     ORDER BY id FOR UPDATE
+), finished AS (
+    UPDATE messaging_attempt a
+       SET outcome = told.outcome, finished_at = (SELECT at FROM moment), error_code = told.code,
+           http_status = told.http_status,
+           provider_id = coalesce(a.provider_id, nullif(told.provider_id, ''))
+      FROM told JOIN locked ON locked.id = told.attempt_id
+     WHERE a.practice_id = %(practice)s AND a.id = locked.id
+    RETURNING a.id
 )
 UPDATE messaging_message m
    SET state = told.state, lease_token = NULL, lease_until = NULL,
        error_code = CASE told.state WHEN 'failed' THEN told.code ELSE m.error_code END,
-       sent_at = CASE told.state WHEN 'sent' THEN trackstat.now() ELSE m.sent_at END,
-       done_at = CASE told.state WHEN 'failed' THEN trackstat.now() ELSE m.done_at END,
-       next_at = CASE told.state WHEN 'pending' THEN trackstat.now() + make_interval(secs =>
+       sent_at = CASE told.state WHEN 'sent' THEN (SELECT at FROM moment) ELSE m.sent_at END,
+       done_at = CASE told.state WHEN 'failed' THEN (SELECT at FROM moment) ELSE m.done_at END,
+       next_at = CASE told.state WHEN 'pending' THEN (SELECT at FROM moment) + make_interval(secs =>
            least(told.wait * CASE told.code WHEN 'connect' THEN power(2, least(m.tries - 1, 6)) ELSE 1 END,
-                 %(longest)s)) ELSE m.next_at END
-  FROM told, locked
- WHERE m.practice_id = %(practice)s AND m.id = locked.id AND told.key = locked.key
-"""
-
-_INTRODUCED = """
-WITH written_to AS MATERIALIZED (
-    SELECT DISTINCT m.contact_point_id AS id FROM messaging_attempt a
-      JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
-     WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[]) AND m.has_opt_out_line
-), locked AS MATERIALIZED (
-    SELECT p.id FROM written_to JOIN audience_contactpoint p ON p.practice_id = %(practice)s AND p.id = written_to.id
-     WHERE p.introduced_at IS NULL ORDER BY p.id FOR NO KEY UPDATE OF p
-)
-UPDATE audience_contactpoint p SET introduced_at = trackstat.now()
-  FROM locked WHERE p.practice_id = %(practice)s AND p.id = locked.id
+                 %(longest)s::float)) ELSE m.next_at END
+  FROM told
+ WHERE m.practice_id = %(practice)s AND m.id = told.message_id AND m.state IN ('sending', 'unknown')
+   AND m.armed_at = told.started_at AND (SELECT count(*) FROM finished) >= 0
 """
 
 
@@ -93,13 +92,12 @@ def record_all(results: Mapping[UUID, Result]) -> None:
         for key, result in results.items():
             if isinstance(result, Refused):
                 _mind_the_reason(key, result.code)
-        accepted = [key for key, result in results.items() if isinstance(result, Accepted)]
-        practice_id = current_practice_id()
-        with connection.cursor() as cursor:
-            if accepted:
-                cursor.execute(_INTRODUCED, {"practice": practice_id, "keys": accepted})
-            cursor.execute(_FINISH_ATTEMPTS, {"practice": practice_id, **_attempts(results)})
-            cursor.execute(_MOVE, {"practice": practice_id, "longest": LONGEST_DELAY_SECONDS, **_moves(results)})
+        whose = _run(_WHOSE, keys=list(results))
+        points = {row[4] for row in whose if row[5] and isinstance(results[row[0]], Accepted)}
+        if points:
+            _run(_INTRODUCED, points=sorted(points))
+        if whose:
+            _run(_FINISH, longest=LONGEST_DELAY_SECONDS, **_told(whose, [results[row[0]] for row in whose]))
 
 
 def pause_identity(identity_id: int, seconds: float, reason: str) -> None:
@@ -143,22 +141,22 @@ _VALIDITY = {
 }
 
 
-def _attempts(results: Mapping[UUID, Result]) -> dict[str, list]:
-    return {
-        "keys": list(results),
-        "outcomes": [next(name for name, kind in _ATTEMPT_OF.items() if isinstance(r, kind)) for r in results.values()],
-        "provider_ids": [r.provider_id if isinstance(r, Accepted) else "" for r in results.values()],
-        "codes": [_code(r) for r in results.values()],
-        "https": [r.http_status for r in results.values()],
-    }
+def _run(statement: str, **values: Any) -> list[tuple]:
+    return prepared.run(statement, {"practice": current_practice_id()} | values)
 
 
-def _moves(results: Mapping[UUID, Result]) -> dict[str, list]:
-    moved = [_next_state(result) for result in results.values()]
+def _told(whose: list[tuple], results: list[Result]) -> dict[str, list]:
+    """Columns of what is told about each attempt, in the order of the attempts."""
+    moved = [_next_state(result) for result in results]
     return {
-        "keys": list(results),
+        "attempts": [row[1] for row in whose],
+        "messages": [row[2] for row in whose],
+        "starts": [row[3] for row in whose],
+        "outcomes": [_OUTCOME_OF[type(result)] for result in results],
+        "provider_ids": [result.provider_id if isinstance(result, Accepted) else "" for result in results],
+        "codes": [_code(result) for result in results],
+        "https": [result.http_status for result in results],
         "states": [state for state, _ in moved],
-        "codes": [_code(result) for result in results.values()],
         "waits": [float(wait) for _, wait in moved],
     }
 

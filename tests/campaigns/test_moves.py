@@ -5,12 +5,12 @@ import datetime as dt
 import pytest
 
 from campaigns import blast, drafts, engine, moves
-from campaigns.checks import campaign_goes_on, trigger_is_still_true
+from campaigns.checks import campaign_goes_on
 from campaigns.models import Campaign, Enrollment
 from campaigns.moves import Blocked
 from campaigns.problems import problems
 from campaigns.standing import stop_preview
-from messaging.checks import Candidate, Stop, Wait
+from messaging.checks import Candidate, Situation, Stop, Wait
 from messaging.models import Hold, Message, SendingIdentity
 from tests.campaigns.conftest import MEN, WOMEN, make_blast
 from tests.factories import CampaignFactory, PatientFactory, StepFactory
@@ -34,7 +34,7 @@ def _candidate(message):
 
 def _verdict(message):
     candidates = [_candidate(message)]
-    return (campaign_goes_on(candidates, now()) | trigger_is_still_true(candidates, now())).get(message.pk)
+    return campaign_goes_on(candidates, Situation(now(), PracticeSettings.objects.get())).get(message.pk)
 
 
 def _texts(campaign):

@@ -12,14 +12,14 @@ from django.db import connection, connections
 from campaigns import blast, drafts, engine, moves, tasks
 from campaigns.checks import campaign_goes_on
 from campaigns.models import Campaign, Enrollment
-from messaging.checks import Wait, take_locks, verdicts
+from messaging.checks import Situation, Wait, take_locks, verdicts
 from messaging.claim import claim
 from messaging.models import Hold, Message
 from tests import cast
 from tests.campaigns.conftest import make_blast, make_patients
 from tests.factories import CampaignFactory, EmailIdentityFactory, PatientFactory, StepFactory, TextIdentityFactory
 from trackstat.clock import now
-from trackstat.tenancy.models import AuditEvent
+from trackstat.tenancy.models import AuditEvent, PracticeSettings
 from trackstat.tenancy.scope import practice_scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -155,7 +155,7 @@ def test_a_pause_waits_for_what_is_being_armed_and_nothing_is_armed_after_it(pra
         if number == 0:
             with practice_scope(practice):
                 take_locks(candidates[:1])
-                verdicts(candidates[:1], now())
+                verdicts(candidates[:1], Situation(now(), PracticeSettings.objects.get()))
                 armed.set()
                 time.sleep(0.5)
                 log.append("armed")
@@ -166,7 +166,7 @@ def test_a_pause_waits_for_what_is_being_armed_and_nothing_is_armed_after_it(pra
             log.append("paused")
         with practice_scope(practice):
             take_locks(candidates[1:])
-            return campaign_goes_on(candidates[1:], now())
+            return campaign_goes_on(candidates[1:], Situation(now(), PracticeSettings.objects.get()))
 
     answers = _at_once(2, deed)
     assert log == ["armed", "paused"], answers

@@ -34,7 +34,9 @@ def handed_over(identity: SendingIdentity | None = None, **fields) -> Attempt:
         | {"lease_until": "2026-11-20T15:01Z"}
         | fields,
     )
-    return Attempt.objects.create(key=uuid.uuid4(), message=message, provider=identity.provider)
+    return Attempt.objects.create(
+        key=uuid.uuid4(), message=message, provider=identity.provider, started_at=message.armed_at
+    )
 
 
 def handed_over_email(**fields) -> Attempt:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
+from trackstat import prepared
+
 if TYPE_CHECKING:
     from trackstat.tenancy.models import Practice, User
 
@@ -28,6 +30,7 @@ class Scope:
 
 
 _NOWHERE = Scope()
+_TELL = "SELECT set_config('trackstat.practice', %s, true), set_config('trackstat.user', %s, true)"
 _scope: ContextVar[Scope] = ContextVar("practice_scope", default=_NOWHERE)
 
 
@@ -94,11 +97,7 @@ def _id(thing) -> int | None:
 
 
 def _tell(scope: Scope) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('trackstat.practice', %s, true), set_config('trackstat.user', %s, true)",
-            [str(scope.practice_id or ""), str(scope.user_id or "")],
-        )
+    prepared.run(_TELL, [str(scope.practice_id or ""), str(scope.user_id or "")])
 
 
 def _set_role(role: str) -> None:

@@ -1,0 +1,33 @@
+"""Statements that run again and again: PostgreSQL plans them once a connection instead of each time.
+
+Planning one of them costs as much as running it for a few rows. Name the columns: `*` would fail in a process that
+was started before a migration added one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+
+def run(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> list[tuple]:
+    """The rows it answers with, none where it answers nothing; in the current transaction, by the default connection.
+
+    Every value is a parameter of its own type: cast it in the statement where PostgreSQL cannot tell. Raises Django's
+    database errors.
+    """
+    return _execute(statement, values)[0]
+
+
+def count(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> int:
+    """How many rows it touched."""
+    return _execute(statement, values)[1]
+
+
+def _execute(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> tuple[list[tuple], int]:
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, values, prepare=True)
+        return cursor.fetchall() if cursor.description else [], cursor.rowcount
