@@ -184,6 +184,12 @@ DISPATCH_LEASE_SECONDS = float(env("DISPATCH_LEASE_SECONDS", "60"))
 # An uncertain hand-over is looked up at the provider only after this long: later than any answer could still come.
 RECONCILE_SETTLE_SECONDS = float(env("RECONCILE_SETTLE_SECONDS", "300"))
 RECONCILE_BETWEEN_SECONDS = float(env("RECONCILE_BETWEEN_SECONDS", "600"))
+# A sender rests when more than this share of its hand-overs of the last five minutes is uncertain and they are at least
+# so many, or when they are more than BREAKER_MOST whatever the share; then one message is tried.
+BREAKER_SHARE = float(env("BREAKER_SHARE", "0.005"))
+BREAKER_AT_LEAST = int(env("BREAKER_AT_LEAST", "5"))
+BREAKER_MOST = int(env("BREAKER_MOST", "25"))
+BREAKER_SECONDS = float(env("BREAKER_SECONDS", "300"))
 TICK_SECONDS = float(env("TICK_SECONDS", "15"))
 
 # Celery: a doorbell over PostgreSQL, see docs/life-of-a-message.md.

@@ -113,6 +113,12 @@ class Message(PracticeModel):
     complained_at = models.DateTimeField(null=True)
     unsubscribed_at = models.DateTimeField(null=True)
     replied_at = models.DateTimeField(null=True)
+    # What staff decided about a message that may not have been sent, see messaging.uncertain: the last time it was sent
+    # again by hand, or that it was left as it is.
+    resent_at = models.DateTimeField(null=True)
+    resent_by = models.ForeignKey("tenancy.User", models.PROTECT, null=True, related_name="+", db_index=False)
+    left_at = models.DateTimeField(null=True)
+    left_by = models.ForeignKey("tenancy.User", models.PROTECT, null=True, related_name="+", db_index=False)
 
     class Meta:
         permissions = [
@@ -120,6 +126,7 @@ class Message(PracticeModel):
             ("reply_conversation", "Can reply to patients"),
             ("opt_out_patient", "Can opt a patient out"),
             ("change_template", "Can change the message library"),
+            ("resolve_uncertain", "Can send again what may not have been sent, or leave it"),
         ]
         constraints = [
             # The anti-duplicate: one message for a step of an enrollment, whatever crashes.
@@ -138,6 +145,20 @@ class Message(PracticeModel):
                 condition=Q(contact_point__isnull=False) | Q(state="aborted"), name="message_has_address"
             ),
             models.CheckConstraint(condition=~Q(state="aborted") | ~Q(reason=""), name="message_aborted_has_reason"),
+            models.CheckConstraint(
+                condition=Q(resent_at__isnull=True, resent_by__isnull=True)
+                | Q(resent_at__isnull=False, resent_by__isnull=False),
+                name="message_resent_by_somebody",
+            ),
+            # Only what was handed over can be left; a late report may still settle it.
+            models.CheckConstraint(
+                condition=Q(left_at__isnull=True, left_by__isnull=True)
+                | (
+                    Q(left_at__isnull=False, left_by__isnull=False)
+                    & Q(state__in=["unknown", "sent", "delivered", "undelivered", "failed"])
+                ),
+                name="message_left_by_somebody",
+            ),
         ]
         indexes = [
             models.Index(
@@ -153,6 +174,12 @@ class Message(PracticeModel):
                 include=["segments"],
                 condition=Q(armed_at__isnull=False),
                 name="message_armed",
+            ),
+            # The few whose patient wanted nothing more after it: the brake counts them often.
+            models.Index(
+                fields=["practice", "campaign_id"],
+                condition=Q(unsubscribed_at__isnull=False) | Q(complained_at__isnull=False),
+                name="message_opted_out",
             ),
         ]
 
@@ -184,6 +211,8 @@ class Attempt(PracticeModel):
     # Times the provider's list was read without finding it, and when it was last read.
     looked_up = models.PositiveSmallIntegerField(default=0)
     looked_up_at = models.DateTimeField(null=True)
+    # When the sender was let rest because of this uncertain hand-over (messaging.breaker): it counts only once.
+    tripped_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=80, blank=True)
 
     class Meta:
