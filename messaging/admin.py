@@ -2,16 +2,29 @@
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
+from audience.models import Channel
 from messaging.models import SendingIdentity
+from messaging.providers.mime import mailbox
+from messaging.providers.smtp import host_and_port
 from trackstat.tenancy.admin import PracticeAdmin, site
+
+FITS = {
+    Channel.TEXT: {SendingIdentity.Provider.TWILIO},
+    Channel.EMAIL: {SendingIdentity.Provider.MAILGUN, SendingIdentity.Provider.SMTP},
+}
 
 
 class SendingIdentityForm(forms.ModelForm):
     secret = forms.CharField(
         required=False,
         widget=forms.PasswordInput,
-        help_text="Twilio auth token or Mailgun API key. Kept encrypted; leave empty to keep the present one.",
+        help_text=(
+            "Twilio auth token, Mailgun API key, or user:password of the mail server (a colon alone for one without "
+            "sign-in). Kept encrypted; leave empty to keep the present one."
+        ),
     )
     webhook_secret = forms.CharField(
         required=False, widget=forms.PasswordInput, help_text="Mailgun's webhook signing key. Leave empty to keep it."
@@ -33,15 +46,39 @@ class SendingIdentityForm(forms.ModelForm):
             "rate_per_second",
             "daily_cap",
         )
+        help_texts = {
+            "address": "The number texts come from, like +16175550177, or the address emails come from.",
+            "account": (
+                "Twilio account SID, Mailgun domain, or the mail server as host:port, like smtp.example.com:587. "
+                "Port 465 is encrypted from the start; on any other the server must offer STARTTLS."
+            ),
+        }
 
     def clean(self):
         cleaned = super().clean()
-        fits = {"text": {"twilio"}, "email": {"mailgun"}}
-        if cleaned.get("provider") and cleaned["provider"] not in fits.get(cleaned.get("channel", ""), set()):
-            self.add_error("provider", "Texts go through Twilio, emails through Mailgun.")
-        if not self.instance.pk and not cleaned.get("secret"):
+        provider = cleaned.get("provider")
+        if provider and provider not in FITS.get(cleaned.get("channel", ""), set()):
+            self.add_error("provider", "Texts go through Twilio, emails through Mailgun or a mail server (SMTP).")
+        elif provider == SendingIdentity.Provider.SMTP:
+            self._clean_mail_server(cleaned)
+        elif not self.instance.pk and not cleaned.get("secret"):
             self.add_error("secret", "A new identity needs the secret of its account.")
         return cleaned
+
+    def _clean_mail_server(self, cleaned):
+        try:
+            host_and_port(cleaned.get("account", ""))
+        except ValueError:
+            self.add_error("account", "Write the mail server as host:port, like smtp.example.com:587.")
+        try:
+            validate_email(cleaned.get("address", ""))
+            mailbox(cleaned.get("address", ""))
+        except (ValidationError, ValueError):
+            self.add_error("address", "Emails need an address to come from, like hello@example.com.")
+        # An empty field keeps what is there, which may be the key of another service.
+        secret = cleaned.get("secret") or (self.instance.secret if self.instance.pk else "")
+        if secret and ":" not in secret:
+            self.add_error("secret", "Write user:password, or a colon alone for a server without sign-in.")
 
     def save(self, commit=True):
         for name in ("secret", "webhook_secret"):

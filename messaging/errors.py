@@ -31,7 +31,7 @@ class Explanation:
         return f"{self.what} {self.advice}".strip()
 
 
-# Twilio's numbers after its error dictionary; the words for mail after Mailgun's events.
+# Twilio's numbers after its error dictionary; the words for mail after Mailgun's events and SMTP's replies.
 _TABLE = {
     row[0]: Explanation(*row)
     for row in (
@@ -71,6 +71,12 @@ _TABLE = {
         ("mail_domain", "The mail service does not know our domain.", "Contact support.", Effect.PAUSE_SENDER),
         ("mail_address", "The email address is mistyped.", "Correct it in the EHR.", Effect.INVALID),
         ("mail_refused", "The mail service refused the email.", "Contact support.", Effect.NONE),
+        ("mail_sign_in", "The mail server refused our user name or password.", "Correct them.", Effect.PAUSE_SENDER),
+        ("mail_sender", "The mail server does not send from our address.", "Contact support.", Effect.PAUSE_SENDER),
+        ("mail_server", "The mail server turned us away.", "Contact support.", Effect.PAUSE_SENDER),
+        ("mail_tls", "The mail server offers no encryption we can trust.", "Contact support.", Effect.PAUSE_SENDER),
+        ("mail_quota", "The mail server takes no more from us for now.", "It goes out later.", Effect.PAUSE_SENDER),
+        ("mail_later", "The mail server asked us to come back.", "The message goes out later.", Effect.LATER),
         ("hard_bounce", "The mailbox does not exist.", "Ask for a new email address.", Effect.SUPPRESS),
         ("soft_bounce", "The mailbox did not take the email.", "Try again later.", Effect.NONE),
         ("complained", "The patient marked the email as spam.", "They get no more emails.", Effect.SUPPRESS),

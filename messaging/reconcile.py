@@ -2,7 +2,8 @@
 
 Found: it was accepted. Not found twice, with time between: it never arrived; the message goes back to waiting, once,
 if it is still worth sending. Whatever stays unclear stays Unknown for staff to decide. No transaction is open while a
-provider is asked; a provider that cannot be asked counts as no answer at all.
+provider is asked; a provider that cannot be asked counts as no answer at all. Where there is no list to read, and where
+another provider than the present one was spoken to, absence can never be shown: that is left to staff at once.
 """
 
 import logging
@@ -78,6 +79,10 @@ def _of_identity(practice_id: int, identity: SendingIdentity, attempts: list[Att
         return counts
     with provider:
         for attempt in attempts:
+            if not provider.lists or attempt.provider != provider.name:
+                with practice_scope(practice_id):
+                    counts[_leave(attempt)] += 1
+                continue
             try:
                 listed = provider.find(attempt)
             except (TwilioException, requests.RequestException, ValueError, KeyError) as error:
@@ -86,6 +91,12 @@ def _of_identity(practice_id: int, identity: SendingIdentity, attempts: list[Att
             with practice_scope(practice_id):
                 counts[_settle(attempt, listed)] += 1
     return counts
+
+
+def _leave(attempt: Attempt) -> str:
+    """To staff: looked up to the end, so that nobody looks again."""
+    Attempt.objects.filter(pk=attempt.pk, outcome=Attempt.Outcome.UNKNOWN).update(looked_up=LOOKS)
+    return "left"
 
 
 def _settle(attempt: Attempt, listed: list[str]) -> str:

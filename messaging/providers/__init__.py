@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _KNOWN = {
     "twilio": ("messaging.providers.twilio", "Twilio"),
     "mailgun": ("messaging.providers.mailgun", "Mailgun"),
+    "smtp": ("messaging.providers.smtp", "Smtp"),
 }
 
 __all__ = ["Provider", "ProviderUnusable", "of"]

@@ -82,6 +82,8 @@ class Provider(ABC):
 
     # SendingIdentity.Provider value, also kept on attempts.
     name: str
+    # Whether `find` can be asked. Without a list nothing is ever proved absent.
+    lists: bool = True
 
     def __init__(self, identity: "SendingIdentity"):
         self.identity = identity
@@ -113,3 +115,8 @@ class Provider(ABC):
 
         `attempt` comes with its message. Asks no database: the caller leaves out what other attempts own.
         """
+
+
+def message_id(attempt_key: UUID, domain: str) -> str:
+    """Deterministic, so that a second hand-over of the same attempt could be seen to be one."""
+    return f"<{attempt_key}@{domain}>"

@@ -27,6 +27,7 @@ from messaging.providers.base import (
     Result,
     Told,
     Unclear,
+    message_id,
 )
 
 TRY_AGAIN_SECONDS = 15
@@ -141,11 +142,6 @@ class Mailgun(Provider):
         )
         answer.raise_for_status()
         return [wanted] if answer.json()["items"] else []
-
-
-def message_id(attempt_key: UUID, domain: str) -> str:
-    """Deterministic, so that a second hand-over of the same attempt could be seen to be one."""
-    return f"<{attempt_key}@{domain}>"
 
 
 def _refusal(status: int, response: requests.Response) -> Result:

@@ -3,7 +3,7 @@
 import pytest
 
 from messaging.models import SendingIdentity
-from tests.factories import TextIdentityFactory
+from tests.factories import EmailIdentityFactory, TextIdentityFactory
 from trackstat.tenancy.models import AuditEvent
 from trackstat.tenancy.scope import practice_scope
 
@@ -45,6 +45,53 @@ def test_an_administrator_adds_a_line_and_its_secret_is_encrypted(olive, northsi
 
 def test_a_text_line_is_not_a_mail_service(olive):
     assert "Texts go through Twilio" in olive.post(f"{LIST}add/", NEW | {"provider": "mailgun", "secret": "x"}).text
+
+
+BY_SMTP = NEW | {
+    "label": "Newsletter",
+    "channel": "email",
+    "provider": "smtp",
+    "address": "hello@northside.example",
+    "account": "smtp.northside.example:587",
+}
+
+
+def test_a_mail_server_needs_host_and_port_but_no_sign_in(olive, northside):
+    for account in ("smtp.northside.example", "smtp.northside.example:0", "https://smtp.northside.example:587", ""):
+        page = olive.post(f"{LIST}add/", BY_SMTP | {"account": account})
+        assert "Write the mail server as host:port, like smtp.example.com:587." in page.text
+    assert olive.post(f"{LIST}add/", BY_SMTP).status_code == 302
+    with practice_scope(northside):
+        identity = SendingIdentity.objects.get()
+        assert (identity.provider, identity.account, identity.secret) == ("smtp", BY_SMTP["account"], "")
+        assert not identity.is_sandbox
+
+
+def test_who_signs_in_at_a_mail_server_is_written_as_user_and_password(olive, northside):
+    assert "Write user:password" in olive.post(f"{LIST}add/", BY_SMTP | {"secret": "password"}).text
+    assert olive.post(f"{LIST}add/", BY_SMTP | {"secret": "hello:pass:word"}).status_code == 302
+    with practice_scope(northside):
+        identity = SendingIdentity.objects.get()
+    assert identity.secret == "hello:pass:word"
+    page = olive.get(f"{LIST}{identity.pk}/change/").text
+    assert "pass:word" not in page and "STARTTLS" in page
+
+
+def test_the_key_of_another_service_is_not_taken_for_a_sign_in(olive, northside):
+    with practice_scope(northside):
+        identity = EmailIdentityFactory(is_sandbox=False, address=BY_SMTP["address"])
+    change = f"{LIST}{identity.pk}/change/"
+    assert "Write user:password" in olive.post(change, BY_SMTP).text
+    assert olive.post(change, BY_SMTP | {"secret": ":"}).status_code == 302
+
+
+def test_emails_by_smtp_need_an_address_to_come_from(olive):
+    for address in ("+16175550177", "hello", "zoë@northside.example"):
+        assert "Emails need an address" in olive.post(f"{LIST}add/", BY_SMTP | {"address": address}).text
+
+
+def test_texts_do_not_go_to_a_mail_server(olive):
+    assert "Texts go through Twilio" in olive.post(f"{LIST}add/", BY_SMTP | {"channel": "text"}).text
 
 
 def test_a_manager_may_change_settings_but_neither_lines_nor_people(client, people):

@@ -1,4 +1,4 @@
-"""The same contract for every provider, over HTTP against the real sandbox."""
+"""The same contract for every provider, over HTTP and SMTP against the real sandbox."""
 
 import base64
 import hashlib
@@ -12,29 +12,30 @@ from django.test import RequestFactory
 from twilio.request_validator import RequestValidator
 
 from messaging import providers
+from messaging.errors import Effect, effect
 from messaging.models import Attempt
 from messaging.providers.base import Accepted, Later, Outgoing, ProviderUnusable, Refused, Unclear
 from messaging.providers.twilio import TwilioHttp, UnmappedHost
-from tests.factories import ContentFactory, EmailIdentityFactory, MessageFactory, PatientFactory, TextIdentityFactory
+from tests.factories import ContentFactory, MessageFactory, PatientFactory
 from tests.messaging.conftest import a_text_identity, an_email_identity
+from tests.messaging.mailbox import an_smtp_identity, at_the_mailbox, leads_to
 from tests.sandbox.conftest import a_number
 
-pytestmark = pytest.mark.usefixtures("in_northside", "at_the_sandbox")
+__all__ = ["at_the_mailbox"]
+
+pytestmark = pytest.mark.usefixtures("in_northside", "at_the_sandbox", "at_the_mailbox")
+WHERE = {"twilio": "sms", "mailgun": "email", "smtp": "smtp"}
 
 
-@pytest.fixture(params=["twilio", "mailgun"])
+@pytest.fixture(params=WHERE)
 def kind(request):
     return request.param
 
 
 @pytest.fixture
-def where(kind):
-    return {"twilio": "sms", "mailgun": "email"}[kind]
-
-
-@pytest.fixture
 def identity(kind, sandbox_server):
-    return {"twilio": a_text_identity, "mailgun": an_email_identity}[kind](sandbox_server)
+    make = {"twilio": a_text_identity, "mailgun": an_email_identity, "smtp": an_smtp_identity}
+    return make[kind](sandbox_server)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def provider(identity):
 def outgoing(kind):
     to = a_number("415") if kind == "twilio" else f"{uuid.uuid4().hex}@mail.example"
     headers = {"List-Unsubscribe": "<http://x.example/u/t/>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    return Outgoing(uuid.uuid4(), to, "Hi Ana", "Hello", "<p>Hi Ana</p>", headers if kind == "mailgun" else {})
+    return Outgoing(uuid.uuid4(), to, "Hi Ana", "Hello", "<p>Hi Ana</p>", headers if kind != "twilio" else {})
 
 
 def accepted(sandbox, kind, to):
@@ -65,65 +66,83 @@ def test_what_is_handed_over_arrives_with_the_attempts_key(provider, outgoing, s
     else:
         mail = sandbox.mail(arrived["id"])
         headers = {name.lower(): value for name, value in mail["headers"]}
-        assert result.provider_id == headers["message-id"] == f"<{outgoing.attempt_key}@{identity.account}>"
+        domain = identity.address.rpartition("@")[2]
+        assert result.provider_id == headers["message-id"] == f"<{outgoing.attempt_key}@{domain}>"
         assert headers["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+    if kind == "mailgun":
         assert sandbox.ledger("email.accepted")[-1]["variables"] == {"attempt": str(outgoing.attempt_key)}
         assert sandbox.ledger("email.accepted")[-1]["tracking"] == []
 
 
+HTTP_FAULTS = [
+    ({"action": "429", "retry_after": 7}, Later, 0),
+    ({"action": "500_before"}, Unclear, 0),
+    ({"action": "500_before", "status": 503}, Unclear, 0),
+    ({"action": "500_after"}, Unclear, 1),
+    ({"action": "reset_before"}, Unclear, 0),
+    ({"action": "reset_after"}, Unclear, 1),
+    ({"action": "stall_after", "seconds": 2}, Unclear, 1),
+]
+SMTP_FAULTS = [
+    ({"action": "smtp_4xx"}, Later, 0),
+    ({"action": "smtp_5xx"}, Refused, 0),
+    ({"action": "smtp_drop_before_data"}, Unclear, 0),
+    ({"action": "smtp_drop_after_data"}, Unclear, 1),
+    ({"action": "stall_after", "seconds": 2}, Unclear, 1),
+]
+
+
 @pytest.mark.parametrize(
-    ("fault", "expected", "arrives"),
-    [
-        ({"action": "429", "retry_after": 7}, Later, 0),
-        ({"action": "500_before"}, Unclear, 0),
-        ({"action": "500_before", "status": 503}, Unclear, 0),
-        ({"action": "500_after"}, Unclear, 1),
-        ({"action": "reset_before"}, Unclear, 0),
-        ({"action": "reset_after"}, Unclear, 1),
-        ({"action": "stall_after", "seconds": 2}, Unclear, 1),
-    ],
+    ("kind", "fault", "expected", "arrives"),
+    [("twilio", *each) for each in HTTP_FAULTS]
+    + [("mailgun", *each) for each in HTTP_FAULTS]
+    + [("smtp", *each) for each in SMTP_FAULTS],
 )
 def test_only_what_is_surely_unsent_may_be_tried_again(
-    provider, outgoing, sandbox, kind, where, settings, identity, fault, expected, arrives
+    outgoing, sandbox, kind, settings, identity, fault, expected, arrives
 ):
     settings.PROVIDER_READ_TIMEOUT = 0.5
-    sandbox.set_faults([{"where": where, **fault}])
+    sandbox.set_faults([{"where": WHERE[kind], **fault}])
     with providers.of(identity) as provider:
         result = provider.send(outgoing)
     assert isinstance(result, expected)
     assert len(accepted(sandbox, kind, outgoing.to)) == arrives
     if expected is Later:
-        assert result.after_seconds == 7
+        assert result.after_seconds == (300 if kind == "smtp" else 7)
 
 
 def test_a_refused_connection_is_surely_unsent(identity, outgoing, settings):
     settings.TWILIO_API_URL = settings.MAILGUN_API_URL = "http://127.0.0.1:9"
+    leads_to(settings, "127.0.0.1", 9)
     with providers.of(identity) as provider:
         assert isinstance(provider.send(outgoing), Later)
 
 
 def test_a_name_that_cannot_be_resolved_is_surely_unsent(identity, outgoing, settings):
-    settings.TWILIO_API_URL = settings.MAILGUN_API_URL = "http://nowhere.invalid"
+    settings.TWILIO_API_URL = settings.MAILGUN_API_URL = settings.SANDBOX_URL = "http://nowhere.invalid"
+    leads_to(settings, "nowhere.invalid", 25)
     with providers.of(identity) as provider:
         assert isinstance(provider.send(outgoing), Later)
 
 
 def test_a_wrong_key_is_a_refusal_that_pauses_the_sender(identity, outgoing, kind):
-    identity.secret = "wrong"
+    identity.secret = "user:wrong" if kind == "smtp" else "wrong"
+    codes = {"twilio": "20003", "mailgun": "mail_unauthorized", "smtp": "mail_sign_in"}
     with providers.of(identity) as provider:
-        assert provider.send(outgoing).code == {"twilio": "20003", "mailgun": "mail_unauthorized"}[kind]
+        assert provider.send(outgoing).code == codes[kind]
+    assert effect(codes[kind]) == Effect.PAUSE_SENDER
 
 
 def test_an_identity_of_the_sandbox_never_reaches_the_real_service(identity, settings):
-    settings.TWILIO_API_URL = settings.MAILGUN_API_URL = ""
+    settings.TWILIO_API_URL = settings.MAILGUN_API_URL = settings.SANDBOX_URL = ""
     with pytest.raises(ProviderUnusable, match="only in the sandbox"):
         providers.of(identity)
 
 
-@pytest.mark.parametrize("factory", [TextIdentityFactory, EmailIdentityFactory])
-def test_a_real_identity_is_refused_by_a_process_that_talks_to_the_sandbox(factory):
+def test_a_real_identity_is_refused_by_a_process_that_talks_to_the_sandbox(identity):
+    identity.is_sandbox = False
     with pytest.raises(ProviderUnusable, match="no real"):
-        providers.of(factory(is_sandbox=False))
+        providers.of(identity)
 
 
 def test_no_host_but_twilios_is_ever_rewritten():
@@ -146,8 +165,9 @@ def test_a_messaging_service_sends_instead_of_one_number(sandbox_server, sandbox
     assert sandbox.messages(to)[0]["messaging_service_sid"] == service
 
 
-def test_a_mistyped_mailbox_is_a_refusal(sandbox_server):
-    with providers.of(an_email_identity(sandbox_server)) as provider:
+@pytest.mark.parametrize("make", [an_email_identity, an_smtp_identity])
+def test_a_mistyped_mailbox_is_a_refusal(sandbox_server, make):
+    with providers.of(make(sandbox_server)) as provider:
         assert provider.send(Outgoing(uuid.uuid4(), "not an address", "Hi", "Hi", "Hi")) == Refused("mail_address")
 
 

@@ -3,13 +3,16 @@
 import pytest
 
 from messaging.models import Attempt, Message
-from messaging.reconcile import reconcile
+from messaging.reconcile import LOOKS, reconcile
 from messaging.tasks import tick
 from tests.factories import PatientFactory
 from tests.messaging.knocking import sid, tell_status
+from tests.messaging.mailbox import at_the_mailbox, mail_due, smtp_line
 from tests.sandbox.conftest import a_number
 from trackstat.clock import now, real_now
 from trackstat.tenancy.scope import practice_scope
+
+__all__ = ["at_the_mailbox", "mail_due", "smtp_line"]
 
 LOST_ANSWER = {"where": "sms", "action": "reset_after"}
 LOST_REQUEST = {"where": "sms", "action": "500_before"}
@@ -133,10 +136,47 @@ def test_a_report_that_comes_after_the_message_was_put_back_stops_the_repeat(
     assert sandbox.messages(message.to_address) == []
 
 
-def test_the_tick_asks_for_practices_with_something_uncertain(uncertain, monkeypatch):
-    uncertain(LOST_REQUEST)
-    rung = []
-    monkeypatch.setattr("messaging.tasks.ring", lambda task, *ids: rung.append(task.name))
+@pytest.fixture
+def rung(monkeypatch):
+    """What the tick would publish, were the waiting times over."""
+    calls = []
+    monkeypatch.setattr("messaging.tasks.ring", lambda task, *ids: calls.append(task.name))
     monkeypatch.setattr("messaging.tasks._LOOKS", [2, -1, -1])
+    return calls
+
+
+def test_where_there_is_no_list_staff_decide_at_once_and_nobody_looks_again(
+    smtp_line, mail_due, northside, sandbox, run, at_once, rung
+):
+    (message,) = mail_due()
+    sandbox.set_faults([{"where": "smtp", "action": "smtp_drop_after_data"}])
+    assert run(smtp_line).outcomes == {"unclear": 1}
+    sandbox.set_faults([])
+    tick()
+    assert rung == ["messaging.reconcile"]
+    assert look(northside, 2) == [{"left": 1}, {}]
+    with practice_scope(northside):
+        attempt = Attempt.objects.get()
+    assert (attempt.outcome, attempt.looked_up) == ("unknown", LOOKS)
+    assert now_is(northside, message).state == "unknown"
+    rung.clear()
+    tick()
+    assert rung == []
+    assert run(smtp_line).outcomes == {}
+
+
+@pytest.mark.parametrize("provider", ["smtp", "mailgun"])
+def test_the_list_of_another_provider_than_the_one_spoken_to_proves_nothing(
+    uncertain, northside, sandbox, run, text_line, provider
+):
+    (message,) = uncertain(LOST_REQUEST)
+    with practice_scope(northside):
+        Attempt.objects.update(provider=provider)
+    assert look(northside, 2) == [{"left": 1}, {}]
+    assert now_is(northside, message).state == "unknown"
+
+
+def test_the_tick_asks_for_practices_with_something_uncertain(uncertain, rung):
+    uncertain(LOST_REQUEST)
     tick()
     assert "messaging.reconcile" in rung

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from trackstat.sandbox.clock import Clock
 from trackstat.sandbox.faults import Faults, Rule
@@ -35,7 +35,7 @@ class Mailbox:
             hostname="sandbox.trackstat.example",
             ident="TrackStat sandbox",
             enable_SMTPUTF8=True,
-            authenticator=lambda *_: AuthResult(success=True),
+            authenticator=_sign_in,
             auth_require_tls=False,
         )
 
@@ -99,6 +99,12 @@ class Mailbox:
             }
             self.ledger.append("smtp.accepted", **facts)
             self.mails.add(Mail(via="smtp", at=self.clock.now(), **facts))
+
+
+def _sign_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
+    """Anybody with any password but "wrong"."""
+    wrong = isinstance(given, LoginPassword) and given.password == b"wrong"
+    return AuthResult(success=not wrong, handled=False)
 
 
 def _hang_up(server: SMTP) -> None:
