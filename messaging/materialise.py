@@ -29,6 +29,7 @@ BATCH = 5000
 # What `messaging.models.message.new_token` takes, in one go for a batch.
 TOKEN_BYTES = 12
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _json = msgspec.json.Encoder().encode
 
 
@@ -101,13 +102,22 @@ def _read(channel: str, category: str, due: Sequence[Due]) -> list[tuple]:
                 "practice": current_practice_id(),
                 "channel": channel,
                 "announcement": category == Category.ANNOUNCEMENT,
-                "enrollments": [each.enrollment_id for each in due],
-                "patients": [each.patient_id for each in due],
-                "dues": [each.due_at for each in due],
-                "ends": [each.not_after for each in due],
+                "enrollments": _array(each.enrollment_id for each in due),
+                "patients": _array(each.patient_id for each in due),
+                "dues": _array(_microseconds(each.due_at) for each in due),
+                "ends": _array(_microseconds(each.not_after) for each in due),
             },
         )
         return cursor.fetchall()
+
+
+def _array(numbers: Iterable[int | None]) -> str:
+    """An array as PostgreSQL writes it: much faster for thousands of numbers than adapting each of them."""
+    return "{" + ",".join("NULL" if number is None else str(number) for number in numbers) + "}"
+
+
+def _microseconds(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // dt.timedelta(microseconds=1)
 
 
 def _rows(
@@ -158,7 +168,8 @@ _COLUMN = {Channel.TEXT: "cell", Channel.EMAIL: "email"}
 
 _RECIPIENTS = {
     channel: f"""
-SELECT d.enrollment_id, d.patient_id, d.due_at, d.not_after,
+SELECT d.enrollment_id, d.patient_id, timestamptz 'epoch' + d.due_at * interval '1 microsecond',
+       timestamptz 'epoch' + d.not_after * interval '1 microsecond',
        p.first_name, p.last_name, p.preferred_name, p.next_visit_at, p.last_visit_on,
        c.id, p.{column}, c.validity,
        coalesce(c.all_opted_out_at IS NOT NULL OR CASE WHEN %(announcement)s
@@ -168,7 +179,7 @@ SELECT d.enrollment_id, d.patient_id, d.due_at, d.not_after,
        %(announcement)s AND EXISTS (
            SELECT FROM audience_patienttag pt JOIN audience_tag t ON t.practice_id = pt.practice_id AND t.id = pt.tag_id
             WHERE pt.practice_id = %(practice)s AND pt.patient_id = p.id AND t.always_excluded)
-  FROM unnest(%(enrollments)s::bigint[], %(patients)s::bigint[], %(dues)s::timestamptz[], %(ends)s::timestamptz[])
+  FROM unnest(%(enrollments)s::bigint[], %(patients)s::bigint[], %(dues)s::bigint[], %(ends)s::bigint[])
        WITH ORDINALITY AS d (enrollment_id, patient_id, due_at, not_after, place)
   JOIN audience_patient p ON p.practice_id = %(practice)s AND p.id = d.patient_id
   LEFT JOIN audience_contactpoint c

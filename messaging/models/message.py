@@ -86,7 +86,7 @@ class Message(PracticeModel):
     # A text's final words. An email's are rebuilt byte for byte from content, merge_values and token.
     body = models.TextField(blank=True)
     merge_values = models.JSONField(default=dict)
-    token = models.CharField(max_length=24, default=new_token, unique=True)
+    token = models.CharField(max_length=24, default=new_token)
     # What the carrier bills: segments of a text, 1 for an email.
     segments = models.PositiveSmallIntegerField(default=1)
     has_opt_out_line = models.BooleanField(default=False)
@@ -129,6 +129,8 @@ class Message(PracticeModel):
             ("resolve_uncertain", "Can send again what may not have been sent, or leave it"),
         ]
         constraints = [
+            # Not unique=True: that brings a second index for LIKE, which every write would pay for.
+            models.UniqueConstraint(fields=["token"], name="message_token_once"),
             # The anti-duplicate: one message for a step of an enrollment, whatever crashes.
             models.UniqueConstraint(
                 fields=["practice", "enrollment_id", "step_id", "repeat"],

@@ -55,8 +55,8 @@ def due_texts(made: Practice, identity: SendingIdentity, number: int) -> None:
         "number": number,
     }
     with owner() as connection:
-        connection.execute(_ENROLLMENTS, values)
-        connection.execute(_TEXTS, values)
+        connection.execute(ENROLLMENTS, values)
+        connection.execute(TEXTS, values)
         connection.execute("VACUUM ANALYZE campaigns_enrollment, messaging_message")
 
 
@@ -80,13 +80,13 @@ _POINTS = """
 INSERT INTO audience_contactpoint (practice_id, channel, address, validity, validity_reason, opted_out_by_patient)
 SELECT practice_id, %(channel)s, cell, 'ok', '', false FROM audience_patient WHERE practice_id = %(practice)s
 """
-_ENROLLMENTS = """
+ENROLLMENTS = """
 INSERT INTO campaigns_enrollment (practice_id, campaign_id, patient_id, occurrence, state, reason, next_position,
        due_at, not_after)
 SELECT practice_id, %(campaign)s, id, 'launch', 'done', '', 1, trackstat.now(), trackstat.now() + interval '8 hours'
   FROM audience_patient WHERE practice_id = %(practice)s ORDER BY id LIMIT %(number)s
 """
-_TEXTS = """
+TEXTS = """
 INSERT INTO messaging_message (practice_id, channel, category, patient_id, contact_point_id, identity_id, content_id,
        campaign_id, step_id, enrollment_id, repeat, to_address, body, merge_values, token, segments, has_opt_out_line,
        state, reason, error_code, due_at, not_after, next_at, tries)
