@@ -67,6 +67,7 @@ class Command(BaseCommand):
         self._wait(practice, sent)
         delivered = self._report(practice, sent)
         self._agree_with_the_ledger(practice)
+        call_command("check_invariants", stdout=self.stdout)
         self.stdout.write(
             f"OK {delivered['text']} texts {delivered['email']} emails delivered in {time.monotonic() - begun:.0f} s"
         )
