@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import uuid
+from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -29,6 +30,8 @@ from tests.factories import (
 )
 from tests.messaging.conftest import NOON
 from trackstat.clock import now
+from trackstat.seed.demo import seed_offices, seed_patients
+from trackstat.seed.generator import NORTHSIDE, SOUTHSIDE
 from trackstat.tenancy.scope import practice_scope
 
 MINUTES = dt.timedelta(minutes=10)
@@ -118,6 +121,17 @@ def test_what_the_product_writes_passes_in_every_state(people, in_northside, sou
     consent.opt_in("text", claimed[1].to_address, "all", "reply", "START")
     moves.stop(campaign, people.uma)
     assert {"sent", "aborted", "cancelled"} == set(Message.objects.values_list("state", flat=True))
+    assert violated() == {}
+
+
+def test_the_demos_past_passes(db):
+    plans = (replace(NORTHSIDE, patients=120), replace(SOUTHSIDE, patients=60))
+    practices = seed_offices(plans)
+    for plan in plans:
+        seed_patients(plan)
+    for practice in practices:
+        with practice_scope(practice):
+            assert Message.objects.filter(state="delivered").exists()
     assert violated() == {}
 
 
