@@ -300,6 +300,14 @@ def test_smtp_mail_lies_in_the_mailbox_with_its_headers(sandbox, sandbox_server)
     assert [fact["message_id"] for fact in sandbox.ledger("smtp.accepted") if fact["to"] == to] == [mail["message_id"]]
 
 
+def test_smtp_takes_any_password_but_one(sandbox_server):
+    with smtp(sandbox_server) as connection:
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+            connection.login("user", "wrong")
+        assert refused.value.smtp_code == 535
+        connection.login("user", "right")
+
+
 def test_smtp_refuses_bounce_for_good_and_soft_once(sandbox, sandbox_server):
     soft = f"soft{a_number()[-4:]}@patients.example"
     with smtp(sandbox_server) as connection:
