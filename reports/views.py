@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from audience.models import Channel
 from campaigns.models import Campaign, Enrollment, Step
+from messaging import uncertain
 from messaging.errors import explain
 from messaging.models import Message
 from reports import words
@@ -53,7 +54,8 @@ def index(request: HttpRequest) -> HttpResponse:
     ]
     moment = now()
     live = any(_is_live(row["campaign"], row["numbers"], moment) for row in rows)
-    return page(request, "reports/index.html", partial="rows", shown=shown, rows=rows, q=q, live=live)
+    context = {"shown": shown, "rows": rows, "q": q, "live": live, "uncertain": uncertain.count()}
+    return page(request, "reports/index.html", partial="rows", **context)
 
 
 @require_GET
@@ -103,7 +105,10 @@ def _numbers(request: HttpRequest, campaign: Campaign, step: Step | None, number
         for part in ("errors", "not_sent")
     }
     live = _is_live(campaign, numbers, moment)
+    uncertain_url = f"{request.practice.url('uncertain:index')}?{urlencode({'campaign': campaign.pk})}"
     return {
+        "uncertain": uncertain.count_of_campaign(campaign.pk),
+        "uncertain_url": uncertain_url,
         "campaign": campaign,
         "step": step,
         "steps": [

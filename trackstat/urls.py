@@ -13,6 +13,7 @@ practice_patterns: list[Any] = [
     path("patients/", include("audience.urls")),
     path("messages/", include("messaging.urls")),
     path("campaigns/", include("campaigns.urls")),
+    path("reports/uncertain/", include("messaging.uncertain_urls")),
     path("reports/", include("reports.urls")),
     path("admin/", site.urls),
 ]

@@ -35,6 +35,7 @@ class Public:
 
 PATIENT, TAG = "audience.view_patient", "audience.change_tag"
 SEE, CHANGE, LAUNCH = "campaigns.view_campaign", "campaigns.change_campaign", "campaigns.launch_campaign"
+RESOLVE = "messaging.resolve_uncertain"
 
 DOORS: dict[str, Door] = {
     "practice_home": Door(get="audience.view_patient", ok_get=(302,)),
@@ -52,6 +53,11 @@ DOORS: dict[str, Door] = {
     # Reports
     "reports:index": Door(get="reports.view_report"),
     "reports:campaign": Door(get="reports.view_report", args=("campaign",)),
+    # What may not have been sent. An id of another practice's message is one that is no longer there.
+    "uncertain:index": Door(get="reports.view_report"),
+    "uncertain:ask": Door(get=RESOLVE, query="?what=resend&message=1"),
+    "uncertain:resend": Door(post=RESOLVE, data={"messages": "1", "seen": "2026-11-20T15:00:00+00:00"}),
+    "uncertain:leave": Door(post=RESOLVE, data={"messages": "1", "seen": "2026-11-20T15:00:00+00:00"}),
     # Campaigns
     "campaigns:blasts": Door(get=SEE),
     "campaigns:drips": Door(get=SEE),

@@ -18,6 +18,7 @@ USER_PLUS = USER | {
     "audience.change_tag",
     "audience.view_audience",
     "messaging.change_template",
+    "messaging.resolve_uncertain",
 }
 MANAGER = USER_PLUS | {
     "reports.view_money",
