@@ -8,6 +8,7 @@ import re
 import smtplib
 import ssl
 from collections import deque
+from time import monotonic
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from messaging.providers.base import (
 from messaging.providers.mime import Skeleton, mailbox
 from messaging.providers.smtp_connection import Connection, Reply, Server, Stopped
 
+# A server may take its time at each step; what was armed longer ago is checked again first.
+CONTENT_WITHIN_SECONDS = 30
 # Seconds until a server is tried again that did not answer, and one that asked us to come back.
 TRY_AGAIN_SECONDS = 15
 COME_BACK_SECONDS = 300
@@ -65,6 +68,7 @@ class Smtp(Provider):
             self._idle.pop().leave()
 
     def send(self, outgoing: Outgoing) -> Result:
+        until = monotonic() + CONTENT_WITHIN_SECONDS
         try:
             to = mailbox(outgoing.to)
         except ValueError:
@@ -82,7 +86,7 @@ class Smtp(Provider):
         except (OSError, smtplib.SMTPException):
             return Later(TRY_AGAIN_SECONDS, "connect")
         try:
-            reply = connection.hand_over(self._skeleton.address, to, content)
+            reply = connection.hand_over(self._skeleton.address, to, content, until)
         except (OSError, smtplib.SMTPException) as error:
             connection.drop()
             return Unclear(type(error).__name__) if connection.begun else Later(TRY_AGAIN_SECONDS, "connect")
@@ -168,6 +172,9 @@ def _reason(reply: Reply) -> str:
         return "mail_sign_in"
     if reply.step in _SENDERS_FAULT:
         return _SENDERS_FAULT[reply.step]
+    if reply.step == "rcpt" and b"relay" in reply.text.lower():
+        # It takes mail of strangers for its own people only: no email of ours would go out.
+        return "mail_sender"
     found = _ENHANCED.match(reply.text)
     match (int(found[1]), int(found[2])) if found else (0, 0):
         case (1, 7 | 8):

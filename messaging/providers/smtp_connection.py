@@ -7,6 +7,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from time import monotonic
 
 from django.conf import settings
 from django.core.mail import DNS_NAME
@@ -100,8 +101,8 @@ class Connection:
         except (smtplib.SMTPNotSupportedError, UnicodeError) as error:
             raise Stopped("auth", 504) from error
 
-    def hand_over(self, sender: str, recipient: str, content: bytes) -> Reply:
-        """The reply that decided. `content`: lines ended by CRLF, the last one included.
+    def hand_over(self, sender: str, recipient: str, content: bytes, until: float) -> Reply:
+        """The reply that decided. `content`: lines ended by CRLF; it is not begun after `until` (of `monotonic()`).
 
         Raises OSError and SMTPException where none came; `begun` then says whether the server may have the email.
         """
@@ -114,6 +115,8 @@ class Connection:
             code, text = self._smtp.docmd(step, words)
             if code // 100 != go_on:
                 return Reply(step, code, text)
+        if monotonic() > until:
+            raise TimeoutError
         self.begun = True
         self._smtp.send(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
         return Reply("content", *self._smtp.getreply())

@@ -8,7 +8,7 @@ import pytest
 
 from messaging import providers
 from messaging.errors import Effect, effect
-from messaging.providers import smtp_connection
+from messaging.providers import smtp, smtp_connection
 from messaging.providers.base import Accepted, Later, Outgoing, ProviderUnusable, Refused, Unclear
 from messaging.providers.smtp import host_and_port
 from tests.factories import EmailIdentityFactory
@@ -56,6 +56,13 @@ def test_whatever_breaks_off_before_the_content_is_surely_unsent(provider, serve
     assert server.contents == []
 
 
+def test_what_was_checked_too_long_ago_is_not_begun(provider, server, monkeypatch):
+    monkeypatch.setattr(smtp, "CONTENT_WITHIN_SECONDS", 0)
+    assert provider.send(made()) == Later(15, "connect")
+    assert [step for _, step in server.steps] == ["greeting", "ehlo", "mail", "rcpt", "data"]
+    assert server.contents == []
+
+
 @pytest.mark.parametrize("failure", [DROP, STALL, "what did you say?", "354 go on"])
 def test_content_without_an_answer_is_unclear(provider, server, failure):
     server.answers["content"] = failure
@@ -82,7 +89,8 @@ def test_an_answer_that_asks_for_later_says_it_was_not_taken(provider, server, s
         ("rcpt", "553 5.1.8 your domain does not exist", "mail_sender"),
         ("rcpt", "552 5.2.2 mailbox full", "soft_bounce"),
         ("rcpt", "550 go away", "mail_refused"),
-        ("rcpt", "554 5.7.1 relay access denied", "mail_refused"),
+        ("rcpt", "554 5.7.1 <ana@mail.example>: Relay access denied", "mail_sender"),
+        ("rcpt", "554 5.7.1 blocked", "mail_refused"),
         ("data", "554 5.5.1 no valid recipients", "mail_refused"),
         ("content", "554 5.7.1 looks like spam", "mail_refused"),
         ("content", "550 5.1.1 nobody of that name", "hard_bounce"),
