@@ -1,4 +1,4 @@
-"""What is worked out from a patient's appointments and contact points and kept on the Patient row.
+"""What is worked out from a patient's appointments, payments, bills and contact points, and kept.
 
 The import keeps the rollups of the patients it touches, and `consent` those of a contact point it changes. All can be
 rebuilt for a whole practice at any time, as one statement each, which leaves rows alone that are right already.
@@ -10,25 +10,42 @@ from audience.consent import reachable
 from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import current_practice_id, practice_scope
 
-_VISITS = """
+_KEPT = """
     UPDATE audience_patient p
     SET first_visit_on = v.first_visit_on, last_visit_on = v.last_visit_on, next_visit_at = v.next_visit_at,
-        visit_count = v.visit_count
+        visit_count = v.visit_count, total_paid_cents = v.total_paid_cents
     FROM (
-        SELECT t.id AS patient_id,
-               min(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS first_visit_on,
-               max(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS last_visit_on,
-               min(a.starts_at) FILTER (WHERE a.status = 'scheduled' AND a.starts_at > trackstat.now())
-                   AS next_visit_at,
-               count(*) FILTER (WHERE a.status = 'checked_in') AS visit_count
+        SELECT t.id AS patient_id, visits.*, paid.*
         FROM audience_patient t
-        LEFT JOIN audience_appointment a ON a.practice_id = %(practice)s AND a.patient_id = t.id
+        CROSS JOIN LATERAL (
+            SELECT min(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS first_visit_on,
+                   max(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS last_visit_on,
+                   min(a.starts_at) FILTER (WHERE a.status = 'scheduled' AND a.starts_at > trackstat.now())
+                       AS next_visit_at,
+                   count(*) FILTER (WHERE a.status = 'checked_in') AS visit_count
+            FROM audience_appointment a WHERE a.practice_id = %(practice)s AND a.patient_id = t.id) visits
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(m.amount_cents), 0)::bigint AS total_paid_cents
+            FROM audience_payment m WHERE m.practice_id = %(practice)s AND m.patient_id = t.id) paid
         WHERE t.practice_id = %(practice)s AND {which}
-        GROUP BY t.id
     ) v
     WHERE p.practice_id = %(practice)s AND p.id = v.patient_id
-      AND (p.first_visit_on, p.last_visit_on, p.next_visit_at, p.visit_count)
-          IS DISTINCT FROM (v.first_visit_on, v.last_visit_on, v.next_visit_at, v.visit_count)"""
+      AND (p.first_visit_on, p.last_visit_on, p.next_visit_at, p.visit_count, p.total_paid_cents)
+          IS DISTINCT FROM
+          (v.first_visit_on, v.last_visit_on, v.next_visit_at, v.visit_count, v.total_paid_cents)"""
+
+# Where only bills name insurance companies, the newest bill's is the patient's; a record of a coverage says it better.
+_BILLED = """
+    UPDATE audience_coverage c SET is_active = b.is_active
+    FROM (
+        SELECT c.id, max(c.billed_on) OVER patient = c.billed_on AND bool_and(c.billed_on IS NOT NULL) OVER patient
+                   AS is_active
+        FROM audience_coverage c JOIN audience_patient t ON t.practice_id = c.practice_id AND t.id = c.patient_id
+        WHERE c.practice_id = %(practice)s AND {which}
+        WINDOW patient AS (PARTITION BY c.patient_id)
+    ) b
+    WHERE c.practice_id = %(practice)s AND c.id = b.id AND c.billed_on IS NOT NULL
+      AND c.is_active IS DISTINCT FROM b.is_active"""
 
 _REACH = f"""
     UPDATE audience_patient p SET can_text = r.can_text, can_email = r.can_email
@@ -51,19 +68,20 @@ def rebuild(practice: Practice) -> int:
     """All rollups of all patients of a practice; answers how many rows were wrong."""
     with practice_scope(practice):
         _lock("true")
-        return _update(_VISITS, "true") + _update(_REACH, "true")
+        return sum(_update(each, "true") for each in (_KEPT, _BILLED, _REACH))
 
 
-def refresh_visits(temporary_table: str) -> int:
-    """First, last and next visit and their number, for the `patient_id`s of a temporary table."""
-    return _update(_VISITS, f"t.id IN (SELECT patient_id FROM {temporary_table})")
+def refresh(temporary_table: str) -> None:
+    """Visits, total paid and the billed insurance, for the `patient_id`s of a temporary table."""
+    for each in (_KEPT, _BILLED):
+        _update(each, f"t.id IN (SELECT patient_id FROM {temporary_table})")
 
 
 def refresh_next_visits(practice: Practice) -> int:
     """Moves on every next visit that has passed, to the next booking where there is one; how many were moved."""
     with practice_scope(practice):
         _lock("t.next_visit_at <= trackstat.now()")
-        return _update(_VISITS, "t.next_visit_at <= trackstat.now()")
+        return _update(_KEPT, "t.next_visit_at <= trackstat.now()")
 
 
 def _lock(which: str) -> None:

@@ -1,4 +1,4 @@
-"""The appointments of one chunk's patients, and those that are none any more."""
+"""The appointments of one chunk's patients."""
 
 from typing import Any
 
@@ -13,11 +13,14 @@ def apply_appointments(of: dict[str, Any]) -> dict[str, dict[str, int]]:
 
     `touched` collects the patients whose rollups they change.
     """
-    _open_touched()
     run(
-        """UPDATE chunk_appointment c SET patient_id = p.id FROM audience_patient p
-           WHERE c.patient_id IS NULL AND p.practice_id = %(practice)s AND p.source = %(source)s
-             AND p.external_id = c.patient_key""",
+        """UPDATE chunk_appointment c SET patient_id = k.id FROM chunk_key k
+           WHERE c.patient_id IS NULL AND k.key = c.patient_key"""
+    )
+    run(
+        """UPDATE chunk_appointment a SET case_id = c.id FROM audience_case c
+           WHERE a.case_key <> '' AND c.practice_id = %(practice)s AND c.source = %(source)s
+             AND c.external_id = a.case_key AND c.patient_id = a.patient_id""",
         of,
     )
     run(
@@ -49,36 +52,3 @@ def _check_in(of: dict[str, Any]) -> None:
            INSERT INTO touched SELECT patient_id FROM seen""",
         of,
     )
-
-
-def withdraw(of: dict[str, Any]) -> dict[str, int]:
-    """Cancels what is no appointment any more, or no visit of its own; how many, by resource type.
-
-    In a transaction of its own, after all chunks.
-    """
-    _open_touched()
-    run(
-        """SELECT p.id FROM audience_patient p WHERE p.practice_id = %(practice)s AND p.id IN (
-               SELECT a.patient_id FROM ehr_appointment s JOIN audience_appointment a
-                 ON a.practice_id = %(practice)s AND a.source = %(source)s AND a.external_id = s.external_id
-               WHERE s.status = '' AND a.status <> 'cancelled')
-           ORDER BY p.id FOR NO KEY UPDATE""",
-        of,
-    )
-    return dict(
-        rows(
-            """WITH gone AS (
-                   UPDATE audience_appointment a SET status = 'cancelled', checked_in_at = NULL
-                   FROM ehr_appointment s
-                   WHERE s.status = '' AND a.practice_id = %(practice)s AND a.source = %(source)s
-                     AND a.external_id = s.external_id AND a.status <> 'cancelled'
-                   RETURNING a.patient_id, s.resource_type
-               ), concerned AS (INSERT INTO touched SELECT patient_id FROM gone)
-               SELECT resource_type, count(*) FROM gone GROUP BY 1""",
-            of,
-        )
-    )
-
-
-def _open_touched() -> None:
-    run("CREATE TEMPORARY TABLE touched (patient_id bigint NOT NULL) ON COMMIT DROP")

@@ -8,30 +8,31 @@ from typing import Any
 
 from audience.consent import reachable
 from audience.ehr.compare import PATIENT_COLUMNS
+from audience.ehr.facts import FACTS
 from audience.ehr.staging import rows, run
 
 _NAMES = ", ".join(PATIENT_COLUMNS)
 
 
 def take_chunk(of: dict[str, Any]) -> None:
-    """`chunk_patient` and `chunk_appointment`: the changes of one chunk's patients."""
+    """`chunk_key`, `chunk_patient`, `chunk_appointment`, `chunk_case`, `chunk_check_in`: one chunk's changes."""
     run(
-        """CREATE TEMPORARY TABLE chunk_patient ON COMMIT DROP AS
-           SELECT c.* FROM ehr_chunk k JOIN ehr_patient_change c ON c.external_id = k.key WHERE k.chunk = %(chunk)s""",
+        """CREATE TEMPORARY TABLE chunk_key ON COMMIT DROP AS
+           SELECT key, NULL::bigint AS id FROM ehr_key WHERE key COLLATE "C" BETWEEN %(first)s AND %(last)s""",
         of,
     )
-    run(
-        """CREATE TEMPORARY TABLE chunk_appointment ON COMMIT DROP AS
-           SELECT c.* FROM ehr_chunk k JOIN ehr_appointment_change c ON c.patient_key = k.key
-           WHERE k.chunk = %(chunk)s""",
-        of,
-    )
-    run(
-        """CREATE TEMPORARY TABLE chunk_check_in ON COMMIT DROP AS
-           SELECT c.* FROM ehr_chunk k JOIN ehr_check_in c ON c.patient_key = k.key WHERE k.chunk = %(chunk)s""",
-        of,
-    )
-    for table in ("chunk_patient", "chunk_appointment"):
+    for name, key in (
+        ("patient_change", "external_id"),
+        ("appointment_change", "patient_key"),
+        ("case_change", "patient_key"),
+        ("check_in", "patient_key"),
+    ):
+        run(
+            f"""CREATE TEMPORARY TABLE chunk_{name.removesuffix("_change")} ON COMMIT DROP AS
+                SELECT * FROM ehr_{name} WHERE {key} COLLATE "C" BETWEEN %(first)s AND %(last)s""",
+            of,
+        )
+    for table in ("chunk_key", "chunk_patient", "chunk_appointment"):
         run(f"ANALYZE {table}")
 
 
@@ -61,29 +62,35 @@ def make_contact_points(of: dict[str, Any]) -> None:
 
 def lock(of: dict[str, Any]) -> None:
     """Everything that will be written or read for writing: no opt-out and no arming of a message comes in between."""
+    strength = "NO KEY UPDATE" if rows("SELECT 1 FROM chunk_marketing LIMIT 1") else "SHARE"
     run(
-        """SELECT cp.id FROM audience_contactpoint cp
-           WHERE cp.practice_id = %(practice)s AND (cp.channel, cp.address) IN (
-               SELECT 'text', cell FROM chunk_patient WHERE cell <> ''
-               UNION SELECT 'email', email FROM chunk_patient WHERE email <> '')
-           ORDER BY cp.id FOR SHARE""",
+        f"""SELECT cp.id FROM audience_contactpoint cp
+            WHERE cp.practice_id = %(practice)s AND (cp.channel, cp.address) IN (
+                SELECT 'text', cell FROM chunk_patient WHERE cell <> ''
+                UNION SELECT 'email', email FROM chunk_patient WHERE email <> '')
+            ORDER BY cp.id FOR {strength}""",
         of,
     )
+    moved = " UNION ".join(
+        f"""SELECT was_patient_id FROM ehr_{fact.name}_change
+            WHERE patient_key COLLATE "C" BETWEEN %(first)s AND %(last)s AND was_patient_id <> patient_id"""
+        for fact in FACTS
+    )
     run(
-        """SELECT p.id FROM audience_patient p
-           WHERE p.practice_id = %(practice)s AND p.id IN (
-               SELECT id FROM chunk_patient
-               UNION SELECT patient_id FROM chunk_appointment
-               UNION SELECT was_patient_id FROM chunk_appointment
-               UNION SELECT a.patient_id FROM chunk_check_in c JOIN audience_appointment a
-                     ON a.practice_id = %(practice)s AND a.id = c.appointment_id)
-           ORDER BY p.id FOR NO KEY UPDATE""",
+        f"""SELECT p.id FROM audience_patient p
+            WHERE p.practice_id = %(practice)s AND p.id IN (
+                SELECT known.id FROM chunk_key k JOIN audience_patient known
+                    ON known.practice_id = %(practice)s AND known.source = %(source)s AND known.external_id = k.key
+                UNION SELECT was_patient_id FROM chunk_appointment
+                UNION SELECT was_patient_id FROM chunk_case
+                UNION {moved})
+            ORDER BY p.id FOR NO KEY UPDATE""",
         of,
     )
 
 
 def apply_patients(of: dict[str, Any]) -> dict[str, int]:
-    """Writes the chunk's patients; how many are new, how many changed."""
+    """Writes the chunk's patients; how many are new, how many changed. From now on `chunk_key` has their ids."""
     values = ", ".join(f"c.{name}" for name in PATIENT_COLUMNS)
     written = rows(
         f"""INSERT INTO audience_patient AS p
@@ -102,6 +109,11 @@ def apply_patients(of: dict[str, Any]) -> dict[str, int]:
                 ({", ".join(f"excluded.{name}" for name in PATIENT_COLUMNS)}, excluded.can_text, excluded.can_email,
                  trackstat.now())
             RETURNING (p.xmax = 0)""",
+        of,
+    )
+    run(
+        """UPDATE chunk_key k SET id = p.id FROM audience_patient p
+           WHERE p.practice_id = %(practice)s AND p.source = %(source)s AND p.external_id = k.key""",
         of,
     )
     new = sum(is_new for (is_new,) in written)

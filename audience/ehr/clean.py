@@ -6,6 +6,7 @@ raises `Rejected` where taking the record would mean keeping something wrong.
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -78,6 +79,16 @@ def moment(value: str | None, what: str, zone: ZoneInfo) -> datetime | None:
     if not _EARLIEST <= parsed.year <= _LATEST:
         raise Rejected(f"{what} lies in the year {parsed.year}")
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+
+
+# All lines of a bill have the same few days.
+@lru_cache(maxsize=20_000)
+def local_day(value: str | None, what: str, zone: ZoneInfo) -> date | None:
+    """The practice's date of a date or a point in time; None for a year or a month alone."""
+    if not value or len(value) <= 10:
+        return day(value, what)
+    found = moment(value, what, zone)
+    return found.astimezone(zone).date() if found else None
 
 
 def phones(value: str | None, region: str = "US") -> list[tuple[str, bool]]:

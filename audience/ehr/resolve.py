@@ -5,27 +5,63 @@ Nothing else changes these rows meanwhile: one import runs at a time for each pr
 
 from typing import Any
 
+from audience.ehr.prepare import FACTS
 from audience.ehr.staging import run
 
 # More than anyone reads; the counts of the run are complete all the same.
 MOST_REJECTIONS = 10_000
+_UNKNOWN = "Its {} is neither in this export nor known from an earlier one"
 
 
 def refuse_orphans(of: dict[str, Any]) -> None:
-    """Appointments of a patient nobody knows go to the rejections."""
-    orphan = """
-        a.patient_key <> '' AND a.status <> ''
-        AND NOT EXISTS (SELECT FROM ehr_patient s WHERE s.external_id = a.patient_key)
-        AND NOT EXISTS (SELECT FROM audience_patient p WHERE p.practice_id = %(practice)s AND p.source = %(source)s
-                        AND p.external_id = a.patient_key)"""
+    """What belongs to a patient nobody knows goes to the rejections."""
+    _find_billed_before(of)
+    for table, counts in (("appointment", "status <> ''"), ("case", "left_out = ''"), ("entry", "left_out = ''")):
+        orphan = f"""
+            a.{counts}
+            AND NOT EXISTS (SELECT FROM ehr_patient s WHERE s.external_id = a.patient_key)
+            AND NOT EXISTS (SELECT FROM audience_patient p WHERE p.practice_id = %(practice)s AND p.source = %(source)s
+                            AND p.external_id = a.patient_key)"""
+        run(
+            f"""INSERT INTO ehr_rejection
+                SELECT file, line, resource_type, split_part(external_id, '/', 2),
+                       CASE WHEN patient_key = '' THEN %(no_bill)s ELSE %(no_patient)s END
+                FROM ehr_{table} a WHERE resource_type <> '' AND {orphan}""",
+            of | {"no_bill": _UNKNOWN.format("bill"), "no_patient": _UNKNOWN.format("patient")},
+        )
+        run(f"DELETE FROM ehr_{table} a WHERE {orphan}", of)
+    for name in FACTS:
+        run(f"DELETE FROM {name} f WHERE NOT EXISTS (SELECT FROM ehr_entry e WHERE e.entry = f.entry)")
+
+
+def _find_billed_before(of: dict[str, Any]) -> None:
+    """A payment notice about a bill of an earlier export has that bill's patient."""
     run(
-        f"""INSERT INTO ehr_rejection
-            SELECT file, line, resource_type, split_part(external_id, '/', 2),
-                   'Its patient is neither in this export nor known from an earlier one'
-            FROM ehr_appointment a WHERE {orphan}""",
+        """UPDATE ehr_entry n SET patient_key = p.external_id
+           FROM (SELECT external_id, patient_id FROM audience_service
+                 WHERE practice_id = %(practice)s AND source = %(source)s
+                   AND external_id IN (SELECT about_key FROM ehr_entry WHERE patient_key = '' AND about_key <> '')
+                 UNION SELECT external_id, patient_id FROM audience_payment
+                 WHERE practice_id = %(practice)s AND source = %(source)s
+                   AND external_id IN (SELECT about_key FROM ehr_entry WHERE patient_key = '' AND about_key <> '')) bill
+           JOIN audience_patient p ON p.practice_id = %(practice)s AND p.id = bill.patient_id
+           WHERE n.patient_key = '' AND n.left_out = '' AND n.about_key = bill.external_id""",
         of,
     )
-    run(f"DELETE FROM ehr_appointment a WHERE {orphan}", of)
+
+
+def drop_repeated_facts(of: dict[str, Any]) -> None:
+    """What an explanation of benefit repeats of its claim's services and diagnoses, the claim says."""
+    for name in ("service", "diagnosis"):
+        run(
+            f"""DELETE FROM ehr_{name} f USING ehr_entry e
+                WHERE e.entry = f.entry AND e.resource_type = 'ExplanationOfBenefit' AND e.about_key <> ''
+                  AND (EXISTS (SELECT FROM ehr_entry c WHERE c.external_id = e.about_key AND c.left_out = '')
+                       OR EXISTS (SELECT FROM audience_service s WHERE s.practice_id = %(practice)s
+                                  AND s.source = %(source)s AND s.external_id = e.about_key))""",
+            of,
+        )
+        run(f"ANALYZE ehr_{name}")
 
 
 def store_rejections(of: dict[str, Any]) -> None:
@@ -40,30 +76,59 @@ def store_rejections(of: dict[str, Any]) -> None:
 
 
 def make_choices(of: dict[str, Any]) -> None:
-    """Providers, locations and purposes that are used for the first time, or have a better name now."""
-    for table, is_provider in (("audience_provider", True), ("audience_location", False)):
+    """What is used for the first time, or has a better name now: no choice list has anything else."""
+    for role in ("provider", "location", "insurer"):
+        table = f"audience_{role}"
         run(
             f"""INSERT INTO {table} AS mine (practice_id, external_id, name)
                 SELECT %(practice)s, u.external_id,
                        coalesce(max(nullif(u.name, '')), 'Unnamed ' || split_part(u.external_id, '/', 2))
                 FROM ehr_used_place u
                 LEFT JOIN {table} known ON known.practice_id = %(practice)s AND known.external_id = u.external_id
-                WHERE u.is_provider = {is_provider}
+                WHERE u.role = '{role}'
                   AND (known.id IS NULL OR (u.is_named AND known.name <> u.name))
                 GROUP BY u.external_id ORDER BY u.external_id
                 ON CONFLICT (practice_id, external_id) DO UPDATE SET name = excluded.name
                 WHERE mine.name <> excluded.name""",
             of,
         )
-    run(
-        """INSERT INTO audience_appointmentpurpose (practice_id, name)
-           SELECT %(practice)s, purpose FROM ehr_appointment a
-           WHERE purpose <> '' AND status <> '' AND NOT EXISTS (
-               SELECT FROM audience_appointmentpurpose p WHERE p.practice_id = %(practice)s AND p.name = a.purpose)
-           GROUP BY purpose ORDER BY purpose
-           ON CONFLICT (practice_id, name) DO NOTHING""",
-        of,
-    )
+    for table, used in _NAMES.items():
+        run(
+            f"""INSERT INTO {table} (practice_id, name)
+                SELECT %(practice)s, name FROM ({used}) of (name)
+                WHERE name <> '' AND NOT EXISTS (
+                    SELECT FROM {table} c WHERE c.practice_id = %(practice)s AND c.name = of.name)
+                GROUP BY name ORDER BY name
+                ON CONFLICT (practice_id, name) DO NOTHING""",
+            of,
+        )
+    for name in ("service", "diagnosis"):
+        table = f"audience_{name}code"
+        run(
+            f"""INSERT INTO {table} AS mine (practice_id, system, code, name)
+                SELECT %(practice)s, f.system, f.code, max(f.name)
+                FROM ehr_{name} f
+                LEFT JOIN {table} known
+                       ON known.practice_id = %(practice)s AND known.system = f.system AND known.code = f.code
+                WHERE known.id IS NULL OR (known.name = '' AND f.name <> '')
+                GROUP BY f.system, f.code ORDER BY f.system, f.code
+                ON CONFLICT (practice_id, system, code) DO UPDATE SET name = excluded.name WHERE mine.name = ''""",
+            of,
+        )
+
+
+def _of_patients_and_cases(column: str) -> str:
+    return f"SELECT {column} FROM ehr_patient UNION ALL SELECT {column} FROM ehr_case WHERE left_out = ''"
+
+
+_NAMES = {
+    "audience_appointmentpurpose": "SELECT purpose FROM ehr_appointment WHERE status <> ''",
+    "audience_casetype": "SELECT case_type FROM ehr_case WHERE left_out = ''",
+    "audience_attorney": _of_patients_and_cases("attorney"),
+    "audience_carepackage": _of_patients_and_cases("care_package"),
+    "audience_feeschedule": _of_patients_and_cases("fee_schedule"),
+    "audience_referralsource": "SELECT referral_source FROM ehr_patient",
+}
 
 
 def join_encounters(of: dict[str, Any]) -> None:

@@ -1,25 +1,36 @@
 """One import from beginning to end: read and stage everything, then apply it chunk by chunk.
 
 Killed at any point it leaves whole chunks behind and nothing half; run again it changes what is still missing. The same
-export a second time changes nothing.
+export a second time changes nothing. Every way in gives a `Reader` that fills the staging tables; the rest is shared.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 
 from audience import rollups
-from audience.ehr import apply_appointments, apply_patients, resolve
-from audience.ehr.compare import compare
+from audience.ehr import (
+    apply_appointments,
+    apply_cases,
+    apply_consent,
+    apply_patients,
+    facts,
+    leaving,
+    merges,
+    prepare,
+    resolve,
+)
+from audience.ehr.compare import chunks, compare
+from audience.ehr.counts import Counts
 from audience.ehr.fhir.folder import Folder
-from audience.ehr.fhir.stage import Reading, is_read, stage
-from audience.ehr.prepare import prepare
-from audience.ehr.records import Rejection
-from audience.ehr.staging import Staging, rows, run, staging
+from audience.ehr.fhir.read import FolderReader
+from audience.ehr.reading import Progress, Reader, Reading, Report
+from audience.ehr.staging import rows, run, staging
+from audience.ehr.withdraw import withdraw
+from audience.ehr.words import DELETED
 from audience.models import ImportRun
 from trackstat import clock
 from trackstat.tenancy.models import Practice
@@ -28,147 +39,146 @@ from trackstat.tenancy.scope import practice_scope
 DEFAULT_SOURCE = "fhir"
 # Rows from which on looking up one by one beats joining the whole table.
 _LARGE = 500_000
-_TABLES = ("audience_patient", "audience_appointment", "audience_contactpoint")
+_TABLES = (
+    "audience_patient", "audience_appointment", "audience_contactpoint", "audience_case", "audience_diagnosis",
+    "audience_service", "audience_payment", "audience_coverage",
+)  # fmt: skip
 # Rows written after which tables are vacuumed at once rather than when autovacuum comes to it.
 _WORTH_A_VACUUM = 1000
-# Resources between two reports of progress.
-_REPORT_EVERY = 500
+# After so many chunks the planner learns anew how large the tables have become.
+_LEARN_AFTER = (1, 5, 25, 100)
 
 
 class AlreadyRunning(Exception):
     """Another import of this practice and source is under way."""
 
 
-class Progress(NamedTuple):
-    """How far an import is: `done` of `total` (bytes while reading, chunks while applying); `records` so far."""
-
-    step: str
-    done: int
-    total: int
-    records: int
-
-
-Report = Callable[[Progress], None]
-
-
 def import_folder(
-    practice: Practice, folder: Path, source: str = DEFAULT_SOURCE, report: Report | None = None
+    practice: Practice,
+    folder: Path,
+    source: str = DEFAULT_SOURCE,
+    report: Report | None = None,
+    *,
+    is_snapshot: bool = False,
 ) -> ImportRun:
-    """Brings a folder of FHIR R4 files into the practice; the finished run, with its counts and rejections.
+    """Brings a folder of FHIR R4 files into the practice; see `import_export`. Raises FileNotFoundError, too."""
+    return import_export(practice, FolderReader(Folder(folder)), source, report, is_snapshot=is_snapshot)
 
-    `source` names the connection: ids are unique within it. Raises FileNotFoundError, and AlreadyRunning.
+
+def import_export(
+    practice: Practice, reader: Reader, source: str, report: Report | None = None, *, is_snapshot: bool = False
+) -> ImportRun:
+    """Brings what `reader` stages into the practice; the finished run, with its counts and rejections.
+
+    `source` names the connection: ids are unique within it. With `is_snapshot`, whoever the export does not have
+    becomes inactive. Raises AlreadyRunning.
     """
     report = report or (lambda progress: None)
-    found = Folder(folder)
     with _alone(practice, source):
         with practice_scope(practice):
             _close_interrupted(source)
-            import_run = ImportRun.objects.create(source=source)
+            import_run = ImportRun.objects.create(source=source, is_snapshot=is_snapshot)
             reading = Reading(clock.today(practice), practice.tz)
         of = {"practice": practice.pk, "source": source, "run": import_run.pk, "zone": str(reading.zone)}
+        counts = Counts()
         try:
-            counts = _import(practice, found, reading, of, import_run, report)
+            _import(practice, reader, reading, of, import_run, counts, report)
         except BaseException as error:
-            _finish(practice, import_run, ImportRun.State.FAILED, f"Stopped by {type(error).__name__}")
+            _finish(practice, import_run, counts, ImportRun.State.FAILED, f"Stopped by {type(error).__name__}")
             raise
-        import_run.counts = counts.as_json()
-        _finish(practice, import_run, ImportRun.State.DONE)
+        _finish(practice, import_run, counts, ImportRun.State.DONE, import_run.error)
     _vacuum(import_run)
     return import_run
 
 
-class Counts:
-    """By resource type: read, new, changed, unchanged, rejected, repeated, joined and left out."""
-
-    def __init__(self) -> None:
-        self.by_type: dict[str, Counter[str]] = {}
-
-    def add(self, resource_type: str, what: str, number: int = 1) -> None:
-        self.by_type.setdefault(resource_type or "Unreadable", Counter())[what] += number
-
-    def add_each(self, resource_type: str, numbers: dict[str, int]) -> None:
-        for what, number in numbers.items():
-            self.add(resource_type, what, number)
-
-    def as_json(self) -> dict[str, dict[str, int]]:
-        found = {kind: {what: n for what, n in counts.items() if n} for kind, counts in sorted(self.by_type.items())}
-        return {kind: counts for kind, counts in found.items() if counts}
-
-
 def _import(
-    practice: Practice, folder: Folder, reading: Reading, of: dict[str, Any], import_run: ImportRun, report: Report
-) -> Counts:
-    counts = Counts()
-    with staging() as stage_tables:
-        import_run.not_read = _read(folder, reading, stage_tables, counts, report)
-        for kind, number in prepare().items():
-            counts.add(kind, "repeated", number)
-        with practice_scope(practice):
-            _plan_for_sets()
-            resolve.refuse_orphans(of)
-            resolve.make_choices(of)
-            resolve.join_encounters(of)
-            resolve.store_rejections(of)
-            _count_staged(counts)
-            for kind, number in compare(of).items():
-                counts.add(kind, "unchanged", number)
-            _save(import_run, counts)
-        chunks = rows("SELECT coalesce(max(chunk) + 1, 0) FROM ehr_chunk")[0][0]
-        for chunk in range(chunks):
-            report(Progress("Applying", chunk, chunks, 0))
+    practice: Practice,
+    reader: Reader,
+    reading: Reading,
+    of: dict[str, Any],
+    import_run: ImportRun,
+    counts: Counts,
+    report: Report,
+) -> None:
+    with staging() as tables:
+        import_run.not_read = dict(reader.read(reading, tables, counts, report))
+        tables.finish()
+        report(Progress("Comparing", 0, 1, 0))
+        _compare(practice, of, import_run, counts)
+        report(Progress("Comparing", 1, 1, 0))
+        dealt = chunks()
+        for number, (first, last) in enumerate(dealt):
+            report(Progress("Applying", number, len(dealt), 0))
             with practice_scope(practice):
-                _plan_for_sets()
-                _apply_chunk(of | {"chunk": chunk}, counts)
+                _plan_for_few()
+                _apply_chunk(of | {"first": first, "last": last}, counts)
                 _save(import_run, counts)
-        with practice_scope(practice):
-            _plan_for_sets()
-            withdrawn = apply_appointments.withdraw(of)
-            rollups.refresh_visits("touched")
-            run("DROP TABLE touched")
-            for kind, number in withdrawn.items():
-                counts.add(kind, "changed", number)
-                counts.add(kind, "left_out", -number)
-        report(Progress("Applying", chunks, chunks, 0))
-    return counts
+            if number + 1 in _LEARN_AFTER:
+                run(f"ANALYZE {', '.join(_TABLES)}")
+        _finish_off(practice, of, import_run, counts)
+        report(Progress("Applying", len(dealt), len(dealt), 0))
 
 
-def _read(folder: Folder, reading: Reading, tables: Staging, counts: Counts, report: Report) -> dict[str, int]:
-    """Stages the whole folder; answers how many resources of which types are not read yet."""
-    not_read: Counter[str] = Counter()
-    number = 0
-    for number, found in enumerate(folder.read(), 1):
-        if number % _REPORT_EVERY == 0:
-            report(Progress("Reading", folder.bytes_read, folder.total_bytes, number))
-        if isinstance(found, Rejection):
-            counts.add("", "read")
-            tables.add(found)
-        elif not is_read(found.resource_type):
-            not_read[found.resource_type] += 1
-        else:
-            counts.add(found.resource_type, "read")
-            staged = stage(found, reading)
-            if isinstance(staged, Rejection):
-                tables.add(staged)
-            else:
-                tables.add_all(staged)
-    tables.finish()
-    report(Progress("Reading", folder.total_bytes, folder.total_bytes, number))
-    return dict(not_read)
+def _compare(practice: Practice, of: dict[str, Any], import_run: ImportRun, counts: Counts) -> None:
+    for kind, number in prepare.settle().items():
+        counts.add(kind, "repeated", number)
+    with practice_scope(practice):
+        _plan_for_sets()
+        merges.follow(of)
+    prepare.join()
+    with practice_scope(practice):
+        _plan_for_sets()
+        resolve.refuse_orphans(of)
+        resolve.drop_repeated_facts(of)
+        prepare.name()
+        resolve.make_choices(of)
+        resolve.join_encounters(of)
+        resolve.store_rejections(of)
+        _count_staged(counts)
+        for kind, number in compare(of).items():
+            counts.add(kind, "unchanged", number)
+        _save(import_run, counts)
 
 
 def _apply_chunk(of: dict[str, Any], counts: Counts) -> None:
-    """Patients with their contact points, appointments and rollups: all of it or nothing."""
+    """Patients with everything of theirs and their rollups: all of it or nothing."""
     apply_patients.take_chunk(of)
     apply_patients.make_contact_points(of)
+    apply_consent.find_flags(of)
     apply_patients.lock(of)
-    patients = apply_patients.apply_patients(of)
-    appointments = apply_appointments.apply_appointments(of)
-    rollups.refresh_visits("touched")
+    run("CREATE TEMPORARY TABLE touched (patient_id bigint NOT NULL) ON COMMIT DROP")
+    counts.add_each("Patient", apply_patients.apply_patients(of))
+    apply_consent.write_flags(of)
+    for written in (apply_cases.apply_cases(of), apply_appointments.apply_appointments(of)):
+        for kind, numbers in written.items():
+            counts.add_each(kind, numbers)
+    facts.apply_facts(of)
+    rollups.refresh("touched")
     # Within a caller's transaction (a test's) they would otherwise still be there for the next chunk.
-    run("DROP TABLE chunk_patient, chunk_appointment, chunk_check_in, touched")
-    counts.add_each("Patient", patients)
-    for kind, numbers in appointments.items():
-        counts.add_each(kind, numbers)
+    run("""DROP TABLE chunk_key, chunk_patient, chunk_appointment, chunk_case, chunk_check_in, chunk_marketing,
+                      chunk_flag, touched""")
+
+
+def _finish_off(practice: Practice, of: dict[str, Any], import_run: ImportRun, counts: Counts) -> None:
+    """What concerns records as a whole, when all that is new is there: taken back, replaced, deleted, missing."""
+    for (kind, why), number in withdraw(practice, of).items():
+        counts.add(kind, "changed", number)
+        counts.leave_out(kind, why, -number) if why else counts.add(kind, "joined", -number)
+    merges.move(practice, of)
+    deleted = leaving.delete(practice, of)
+    counts.add("Patient", "changed", deleted)
+    counts.leave_out("Patient", DELETED, rows("SELECT count(*) FROM ehr_gone")[0][0] - deleted)
+    if import_run.is_snapshot:
+        import_run.error = leaving.missing_in_snapshot()
+        if not import_run.error:
+            counts.add("Patient", "missing", leaving.absent(practice, of))
+    for kind, became, why, number in facts.count_entries():
+        counts.leave_out(kind, why, number) if became == "left_out" else counts.add(kind, became, number)
+
+
+def _plan_for_few() -> None:
+    """A chunk looks its few thousand rows up: by index, also while the planner still takes the tables for empty."""
+    run("SET LOCAL enable_seqscan = off")
 
 
 def _plan_for_sets() -> None:
@@ -184,23 +194,24 @@ def _plan_for_sets() -> None:
 def _count_staged(counts: Counts) -> None:
     for kind, number in rows("SELECT resource_type, count(*) FROM ehr_rejection GROUP BY 1"):
         counts.add(kind, "rejected", number)
-    for kind, joined, number in rows("""
-        SELECT resource_type, appointment_key <> '' AND checked_in_at IS NOT NULL, count(*)
-        FROM ehr_appointment WHERE status = '' GROUP BY 1, 2"""):
-        counts.add(kind, "joined" if joined else "left_out", number)
+    for kind, why, number in rows("""
+        SELECT resource_type, left_out, count(*) FROM ehr_appointment WHERE status = '' GROUP BY 1, 2
+        UNION ALL SELECT resource_type, left_out, count(*) FROM ehr_case WHERE left_out <> '' GROUP BY 1, 2"""):
+        counts.leave_out(kind, why, number) if why else counts.add(kind, "joined", number)
 
 
 def _save(import_run: ImportRun, counts: Counts) -> None:
-    import_run.counts = counts.as_json()
-    import_run.save(update_fields=["counts", "not_read"])
+    import_run.counts, import_run.left_out = counts.as_json(), counts.why_as_json()
+    import_run.save(update_fields=["counts", "left_out", "not_read"])
 
 
-def _finish(practice: Practice, import_run: ImportRun, state: str, error: str = "") -> None:
+def _finish(practice: Practice, import_run: ImportRun, counts: Counts, state: str, error: str) -> None:
     if connection.connection is None or not connection.is_usable():
         return
     with practice_scope(practice):
         import_run.state, import_run.error, import_run.finished_at = state, error, clock.now()
-        import_run.save(update_fields=["state", "error", "finished_at", "counts", "not_read"])
+        import_run.save(update_fields=["state", "error", "finished_at"])
+        _save(import_run, counts)
 
 
 def _close_interrupted(source: str) -> None:

@@ -7,27 +7,53 @@ COPY may fill them (it is refused on the practice's own tables).
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import cache
 from typing import Any, get_type_hints
 
 from django.db import connection
 
-from audience.ehr.records import Rejection, Staged, StagedAlias, StagedAppointment, StagedPatient, StagedPlace
+from audience.ehr.records import (
+    Rejection,
+    Staged,
+    StagedAlias,
+    StagedAppointment,
+    StagedCase,
+    StagedCaseDiagnosis,
+    StagedCoverage,
+    StagedDiagnosis,
+    StagedEntry,
+    StagedGone,
+    StagedMerge,
+    StagedPatient,
+    StagedPayment,
+    StagedPlace,
+    StagedService,
+)
 
 TABLES: dict[type, str] = {
     StagedPatient: "ehr_patient",
     StagedAppointment: "ehr_appointment",
+    StagedCase: "ehr_case",
+    StagedCaseDiagnosis: "ehr_case_diagnosis",
+    StagedEntry: "ehr_entry",
+    StagedDiagnosis: "ehr_diagnosis",
+    StagedService: "ehr_service",
+    StagedPayment: "ehr_payment",
+    StagedCoverage: "ehr_coverage",
     StagedPlace: "ehr_place",
     StagedAlias: "ehr_alias",
+    StagedMerge: "ehr_merge",
+    StagedGone: "ehr_gone",
     Rejection: "ehr_rejection",
 }
-_DERIVED = (
-    "ehr_copy", "ehr_used_place", "ehr_zone", "ehr_patient_change", "ehr_appointment_change", "ehr_check_in",
-    "ehr_chunk",
-)  # fmt: skip
+# Their rows carry the number of the entry that states them.
+_OF_AN_ENTRY = {StagedEntry, StagedDiagnosis, StagedService, StagedPayment, StagedCoverage}
 _COLUMN_TYPES = {
     str: "text NOT NULL",
     int: "bigint NOT NULL",
     bool: "boolean NOT NULL",
+    bool | None: "boolean",
+    date: "date NOT NULL",
     date | None: "date",
     datetime | None: "timestamptz",
 }
@@ -40,12 +66,18 @@ class Staging:
 
     def __init__(self) -> None:
         self._held: dict[type, list[tuple]] = {kind: [] for kind in TABLES}
+        self._entry = 0
 
     def add(self, record: Staged | Rejection) -> None:
-        held = self._held[type(record)]
-        held.append(record)
+        kind = type(record)
+        held = self._held[kind]
+        if kind in _OF_AN_ENTRY:
+            self._entry += kind is StagedEntry
+            held.append((self._entry, *record))
+        else:
+            held.append(record)
         if len(held) >= _BATCH:
-            self._copy(type(record), held)
+            self._copy(kind, held)
 
     def add_all(self, records: Iterable[Staged]) -> None:
         for record in records:
@@ -59,6 +91,8 @@ class Staging:
             "CREATE INDEX ON ehr_patient (external_id)",
             "CREATE INDEX ON ehr_appointment (external_id)",
             "CREATE INDEX ON ehr_appointment (patient_key)",
+            "CREATE INDEX ON ehr_case (external_id)",
+            "CREATE INDEX ON ehr_entry (external_id)",
             "CREATE INDEX ON ehr_alias (kind, alias)",
             "CREATE INDEX ON ehr_place (kind, external_id)",
         ):
@@ -69,10 +103,21 @@ class Staging:
     def _copy(self, kind: type, held: list[tuple]) -> None:
         if not held:
             return
-        with connection.cursor() as cursor, cursor.copy(f"COPY {TABLES[kind]} FROM STDIN") as copy:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY pg_temp.{TABLES[kind]} FROM STDIN (FORMAT BINARY)") as copy,
+        ):
+            copy.set_types([declared.split()[0] for declared in _columns(kind).values()])
             for row in held:
                 copy.write_row(row)
         held.clear()
+
+
+@cache
+def _columns(kind: type) -> dict[str, str]:
+    """Name and declaration of each column of a record's table."""
+    of_entry = {"entry": int} if kind in _OF_AN_ENTRY else {}
+    return {name: _COLUMN_TYPES[of] for name, of in (of_entry | get_type_hints(kind)).items()}
 
 
 @contextmanager
@@ -80,7 +125,7 @@ def staging() -> Iterator[Staging]:
     """Opens the tables on this thread's connection, and drops them at the end."""
     _drop()
     for kind, table in TABLES.items():
-        columns = ", ".join(f"{name} {_COLUMN_TYPES[of]}" for name, of in get_type_hints(kind).items())
+        columns = ", ".join(f"{name} {declared}" for name, declared in _columns(kind).items())
         run(f"CREATE TEMPORARY TABLE {table} ({columns})")
     try:
         yield Staging()
@@ -91,7 +136,13 @@ def staging() -> Iterator[Staging]:
 
 
 def _drop() -> None:
-    run(f"DROP TABLE IF EXISTS {', '.join(f'pg_temp.{table}' for table in (*TABLES.values(), *_DERIVED))}")
+    """Everything of an import's, whatever step made it: all its tables are called ehr_… and nobody else's are."""
+    found = rows(
+        "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relname LIKE 'ehr\\_%'"
+        " AND relkind = 'r'"
+    )
+    if found:
+        run(f"DROP TABLE {', '.join(f'pg_temp.{name}' for (name,) in found)}")
 
 
 def run(statement: str, parameters: dict[str, Any] | None = None) -> int:

@@ -92,9 +92,138 @@ STATES = {
     "virginia": "VA", "washington": "WA", "west virginia": "WV", "wisconsin": "WI", "wyoming": "WY",
 }  # fmt: skip
 
+# Why a record makes nothing here, by its status; '' = it counts.
+IN_ERROR = "It was entered in error"
+DELETED = "It was deleted"
+_NOT_DONE = "It was not done"
+
+PROCEDURE_STATUS: dict[str, str] = {
+    "completed": "",
+    "in-progress": "",
+    "preparation": "It is not done yet",
+    "on-hold": "It is not done yet",
+    "not-done": _NOT_DONE,
+    "stopped": _NOT_DONE,
+    "entered-in-error": IN_ERROR,
+    "unknown": "Its status is unknown",
+}
+CHARGE_STATUS: dict[str, str] = {
+    "billable": "",
+    "not-billable": "",
+    "billed": "",
+    "planned": "It is not done yet",
+    "aborted": _NOT_DONE,
+    "entered-in-error": IN_ERROR,
+    "unknown": "Its status is unknown",
+}
+# Claim, ExplanationOfBenefit, Coverage, PaymentNotice.
+BILL_STATUS: dict[str, str] = {
+    "active": "",
+    "cancelled": "It is cancelled",
+    "draft": "It is a draft",
+    "entered-in-error": IN_ERROR,
+}
+BILL_USE: dict[str, str] = {
+    "preauthorization": "It only asks what would be paid",
+    "predetermination": "It only asks what would be paid",
+}
+INVOICE_STATUS: dict[str, str] = {
+    "balanced": "",
+    "issued": "It is not paid yet",
+    "draft": "It is a draft",
+    "cancelled": "It is cancelled",
+    "entered-in-error": IN_ERROR,
+}
+PAID = {"paid", "cleared"}
+PAID_BY_PATIENT = {"paidbypatient", "patientpaid", "patient-paid"}
+US_DOLLARS = {"", "USD"}
+
+# Whether a case is open, and why it is none.
+EPISODE_STATUS: dict[str, tuple[bool, str]] = {
+    "planned": (True, ""),
+    "active": (True, ""),
+    "onhold": (True, ""),
+    "finished": (False, ""),
+    "waitlist": (False, "It is on a waiting list"),
+    "cancelled": (False, "It is cancelled"),
+    "entered-in-error": (False, IN_ERROR),
+}
+ACCOUNT_STATUS: dict[str, tuple[bool, str]] = {
+    "active": (True, ""),
+    "on-hold": (True, ""),
+    "unknown": (True, ""),
+    "inactive": (False, ""),
+    "entered-in-error": (False, IN_ERROR),
+}
+# HL7 v3 ActCode: accounts that say what is owed, not what somebody is treated for.
+PLAIN_ACCOUNTS = {"PBILLACCT", "ACCTRECEIVABLE", "AR", "CASH", "CC", "CREDITCARD", "DDA", "DEBITCARD", "PA", "SVNG"}
+
+# Condition.verificationStatus and clinicalStatus.
+NOT_TRUE: dict[str, str] = {"refuted": "It was refuted", "entered-in-error": IN_ERROR}
+OVER = {"inactive", "remission", "resolved"}
+
+# The code systems' many addresses, and the short name each is kept under.
+CODE_SYSTEMS: dict[str, str] = {
+    "http://www.ama-assn.org/go/cpt": "cpt",
+    "urn:oid:2.16.840.1.113883.6.12": "cpt",
+    "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets": "hcpcs",
+    "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets": "hcpcs",
+    "https://www.cms.gov/medicare/coding/medhcpcsgeninfo": "hcpcs",
+    "urn:oid:2.16.840.1.113883.6.285": "hcpcs",
+    "http://www.ada.org/cdt": "cdt",
+    "urn:oid:2.16.840.1.113883.6.13": "cdt",
+    "http://hl7.org/fhir/sid/icd-10-cm": "icd10",
+    "urn:oid:2.16.840.1.113883.6.90": "icd10",
+    "http://hl7.org/fhir/sid/icd-10": "icd10-who",
+    "http://hl7.org/fhir/sid/icd-10-pcs": "icd10-pcs",
+    "http://www.cms.gov/Medicare/Coding/ICD10": "icd10-pcs",
+    "http://hl7.org/fhir/sid/icd-9-cm": "icd9",
+    "urn:oid:2.16.840.1.113883.6.103": "icd9",
+    "http://snomed.info/sct": "snomed",
+    "urn:oid:2.16.840.1.113883.6.96": "snomed",
+    "http://hl7.org/fhir/sid/cvx": "cvx",
+    "http://loinc.org": "loinc",
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "rxnorm",
+}
+# Systems whose codes are written with and without a dot.
+ICD = {"icd10", "icd10-who"}
+
+# How the addresses of the EHR's own fields end, in lower case and without - and _.
+OWN_FIELDS: dict[str, tuple[str, ...]] = {
+    "status": ("patientstatus",),
+    "attorney": ("attorney", "lawyer"),
+    "care_package": ("carepackage", "treatmentpackage"),
+    "fee_schedule": ("feeschedule",),
+    "referral_source": ("referralsource", "referredby"),
+    "case_type": ("casetype",),
+}
+MARKETING_FIELDS = ("marketing", "marketingok", "marketingoptin", "allowmarketing", "marketingconsent")
+NO_MARKETING_FIELDS = ("marketingoptout", "nomarketing", "donotmarket")
+YES_OR_NO = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
+ATTORNEYS = {"attorney", "lawyer", "legal counsel", "attorney at law"}
+
+# What stands for an insurance company where there is none.
+SELF_PAYING = {"no_insurance", "no insurance", "none", "self", "self pay", "self-pay", "selfpay", "cash", "uninsured"}
+
+# Resources that are not read, and why.
+NOT_READ: dict[str, str] = {
+    "AppointmentResponse": "the appointment itself says who comes",
+    "HealthcareService": "what the practice offers is not kept",
+    "PaymentReconciliation": "its parts stand in the bills",
+    "RelatedPerson": "nobody but patients is written to",
+    "Schedule": "free times are not kept",
+    "Slot": "free times are not kept",
+}
+NOT_READ_OTHERWISE = "clinical content is not kept"
+
 UNITED_STATES = {"", "US", "USA", "U.S.", "U.S.A.", "UNITED STATES", "UNITED STATES OF AMERICA"}
 
 
 def inactive_reason(word: str) -> str:
     """What one EHR's word for a patient's status means here; empty when it does not say "inactive"."""
     return INACTIVE_WORDS.get(word.strip().lower(), "")
+
+
+def yes_or_no(word: str) -> bool | None:
+    """None for a word that is neither."""
+    return YES_OR_NO.get(word.strip().lower())

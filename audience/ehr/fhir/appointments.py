@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from audience.ehr import clean
 from audience.ehr.fhir import names, references
-from audience.ehr.fhir.resources import Appointment, Contained, Encounter, Meta, Participant, Reference
+from audience.ehr.fhir.entries import changed_at, key_of, meaning
+from audience.ehr.fhir.resources import Appointment, Contained, Encounter, Participant, Reference
 from audience.ehr.records import Origin, Rejected, StagedAppointment
 from audience.ehr.words import APPOINTMENT_STATUS, ENCOUNTER_STATUS, NO_APPOINTMENT
 
@@ -18,7 +19,7 @@ _LONGEST = timedelta(days=1)
 
 
 def appointment(found: Appointment, origin: Origin, zone: ZoneInfo, external_id: str) -> StagedAppointment:
-    status = _status(found.status, APPOINTMENT_STATUS)
+    status = meaning(found.status, APPOINTMENT_STATUS)
     starts_at = clean.moment(found.start, "start", zone)
     if status and starts_at is None:
         raise Rejected("The appointment has no start time")
@@ -28,10 +29,11 @@ def appointment(found: Appointment, origin: Origin, zone: ZoneInfo, external_id:
     actors = _targets(participant.actor for participant in _by_importance(found.participant))
     return StagedAppointment(
         *origin,
-        _changed_at(found.meta, zone),
+        changed_at(found.meta, zone),
         "Appointment",
         f"Appointment/{external_id}",
         _patient(actors, status),
+        _left_out(status, found.status),
         status,
         starts_at,
         _plausible_end(starts_at, ends_at),
@@ -40,12 +42,13 @@ def appointment(found: Appointment, origin: Origin, zone: ZoneInfo, external_id:
         *_first(actors, _PROVIDERS, found.contained),
         *_first(actors, ("Location",), found.contained),
         "",
+        _case(found.supporting_information),
     )
 
 
 def encounter(found: Encounter, origin: Origin, zone: ZoneInfo, external_id: str) -> StagedAppointment:
     """A visit. Where the encounter names its appointment, `appointment_key` says so and the two become one."""
-    status = _status(found.status, ENCOUNTER_STATUS)
+    status = meaning(found.status, ENCOUNTER_STATUS)
     starts_at = clean.moment(found.period.start if found.period else None, "period.start", zone)
     if status and starts_at is None:
         raise Rejected("The encounter has no start time")
@@ -54,10 +57,11 @@ def encounter(found: Encounter, origin: Origin, zone: ZoneInfo, external_id: str
     places = _targets([*(place.location for place in found.location or ()), found.service_provider])
     return StagedAppointment(
         *origin,
-        _changed_at(found.meta, zone),
+        changed_at(found.meta, zone),
         "Encounter",
         f"Encounter/{external_id}",
         _patient(_targets([found.subject]), status),
+        _left_out(status, found.status),
         status,
         starts_at,
         _plausible_end(starts_at, ends_at),
@@ -66,19 +70,8 @@ def encounter(found: Encounter, origin: Origin, zone: ZoneInfo, external_id: str
         *_first(people, _PROVIDERS, found.contained),
         *_first(places, ("Location", "Organization"), found.contained),
         next((f"Appointment/{key}" for _, key in map(references.target, found.appointment or ()) if key), ""),
+        _case([*(found.episode_of_care or ()), *(found.account or ())]),
     )
-
-
-def _status(word: str | None, known: dict[str, str]) -> str:
-    if not word:
-        raise Rejected("The record has no status")
-    if word not in known:
-        raise Rejected("The status is none that FHIR R4 knows")
-    return known[word]
-
-
-def _changed_at(meta: Meta | None, zone: ZoneInfo) -> datetime | None:
-    return clean.moment(meta.last_updated if meta else None, "meta.lastUpdated", zone)
 
 
 def _by_importance(participants: list[Participant | None] | None) -> Iterable[Participant]:
@@ -91,6 +84,16 @@ def _by_importance(participants: list[Participant | None] | None) -> Iterable[Pa
         return min((_ATTENDING.get(code or "", 1) for code in codes), default=1)
 
     return sorted(present, key=rank)
+
+
+def _left_out(status: str, word: str | None) -> str:
+    return f"Its status is {word}" if status == NO_APPOINTMENT else ""
+
+
+def _case(named: Iterable[Reference] | None) -> str:
+    """An episode of care before an account, which may be no case at all."""
+    keys = sorted(filter(None, (key_of(one, ("EpisodeOfCare", "Account")) for one in named or ())), reverse=True)
+    return keys[0] if keys else ""
 
 
 type Target = tuple[str, str, Reference]

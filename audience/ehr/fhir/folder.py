@@ -24,6 +24,9 @@ LONGEST_LINE = 16 * 1024 * 1024
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 # Where a single line goes on for longer than this, the rest of the file is given up.
 LONGEST_SKIP = 1024 * 1024 * 1024
+# How nearly every line begins: type and id are told without reading the whole line for them.
+_START = re.compile(rb'\{"resourceType":"([A-Z][A-Za-z]{1,59})","id":"([A-Za-z0-9.\-]{1,64})"[,}]')
+_DELETED = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,59})/([A-Za-z0-9.\-]{1,64})$")
 _TYPE = re.compile(r"^[A-Z][A-Za-z]{1,59}$")
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
@@ -39,6 +42,18 @@ class Resource(NamedTuple):
     external_id: str
     body: bytes | msgspec.Raw
     full_url: str
+
+
+class Deletion(NamedTuple):
+    """A resource that the EHR deleted: an entry of a `deleted` bundle."""
+
+    file: str
+    line: int
+    resource_type: str
+    external_id: str
+
+
+Found = Resource | Deletion | Rejection
 
 
 class Folder:
@@ -69,8 +84,8 @@ class Folder:
     def bytes_read(self) -> int:
         return self._done_bytes + (self._open.tell() if self._open else 0)
 
-    def read(self) -> Iterator[Resource | Rejection]:
-        """Every resource, and a rejection for every line that is none."""
+    def read(self) -> Iterator[Found]:
+        """Every resource and deletion, and a rejection for every line that is none."""
         for file in self.files:
             # Names that are no UTF-8 come as lone surrogates, which nothing can store.
             name = str(file.relative_to(self.path) if file != self.path else file.name)[-200:]
@@ -83,7 +98,7 @@ class Folder:
                     self._open = None
             self._done_bytes += file.stat().st_size
 
-    def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Resource | Rejection]:
+    def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Found]:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
         stream = gzip.GzipFile(fileobj=raw) if packed else raw
@@ -144,8 +159,11 @@ _bundle = msgspec.json.Decoder(Bundle)
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = "") -> Iterator[Resource | Rejection]:
+def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = "") -> Iterator[Found]:
     """The resource in `body`, or those of the Bundle or the array that it is."""
+    if isinstance(body, bytes) and (start := _START.match(body)) and start[1] != b"Bundle":
+        yield Resource(file, line, start[1].decode(), start[2].decode(), body, full_url)
+        return
     try:
         if isinstance(body, bytes) and body.startswith(b"["):
             for element in _array.decode(body):
@@ -154,7 +172,10 @@ def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = 
         head = _head.decode(body)
         if head.resource_type == "Bundle":
             for entry in _bundle.decode(body).entry or ():
-                if bytes(entry.resource) not in (b"", b"null"):
+                if bytes(entry.resource) in (b"", b"null"):
+                    if entry.request and entry.request.method == "DELETE":
+                        yield _deletion(file, line, entry.request.url or "")
+                else:
                     yield from _resources(file, line, entry.resource, entry.full_url or "")
             return
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -164,3 +185,8 @@ def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = 
         yield Rejection(file, line, "", "", reasons.NO_TYPE)
         return
     yield Resource(file, line, head.resource_type, printable(head.id or "", 200), body, full_url)
+
+
+def _deletion(file: str, line: int, url: str) -> Deletion | Rejection:
+    found = _DELETED.search(url)
+    return Deletion(file, line, found[1], found[2]) if found else Rejection(file, line, "", "", reasons.NO_DELETION)

@@ -1,5 +1,7 @@
 """Names of people and things: which of several to take, and how to read one."""
 
+from collections.abc import Sequence
+
 from audience.ehr.clean import printable, text
 from audience.ehr.fhir.resources import Concept, Contained, HumanName, Reference
 from audience.ehr.words import APPOINTMENT_TYPES
@@ -64,7 +66,7 @@ def concept(*concepts: Concept | None) -> str:
     return ""
 
 
-def display(reference: Reference | None, contained: list[Contained] | None) -> str:
+def display(reference: Reference | None, contained: Sequence[Contained] | None) -> str:
     """The name that a reference itself carries, or that of the contained resource it points into."""
     if reference is None:
         return ""

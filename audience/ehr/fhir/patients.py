@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 from audience.ehr import clean
 from audience.ehr.fhir import names, references
-from audience.ehr.fhir.resources import Address, ContactPoint, Extension, Patient, Period, Reference
-from audience.ehr.records import Origin, StagedPatient
-from audience.ehr.words import SEX, InactiveReason, inactive_reason
+from audience.ehr.fhir.entries import patient_key
+from audience.ehr.fhir.extensions import marketing_ok, own_field
+from audience.ehr.fhir.resources import Address, Concept, ContactPoint, Patient, PatientContact, Period, Reference
+from audience.ehr.records import Origin, StagedMerge, StagedPatient
+from audience.ehr.words import ATTORNEYS, SEX, InactiveReason, inactive_reason
 
-# How FHIR extensions for a patient's status end, whoever's namespace they stand in.
-_STATUS_EXTENSIONS = ("patient-status", "patientstatus", "patient_status")
 _PHONE_SYSTEMS = ("phone", "sms")
 _LAST_RANK = 1_000_000
 
@@ -46,7 +46,22 @@ def patient(found: Patient, origin: Origin, on: date, zone: ZoneInfo, external_i
         reason,
         provider,
         provider_name,
+        own_field(found.extension, "attorney") or _attorney(found.contact),
+        own_field(found.extension, "care_package"),
+        own_field(found.extension, "fee_schedule"),
+        own_field(found.extension, "referral_source"),
+        marketing_ok(found.extension),
     )
+
+
+def merges(found: Patient, external_id: str) -> Iterator[StagedMerge]:
+    """Which record replaces which, told by either of them. Records that are only about the same person stay two."""
+    for link in found.link or ():
+        if other := patient_key(link.other):
+            if link.type == "replaced-by":
+                yield StagedMerge(external_id, other)
+            elif link.type == "replaces":
+                yield StagedMerge(other, external_id)
 
 
 def _inactive_reason(found: Patient) -> str:
@@ -55,18 +70,9 @@ def _inactive_reason(found: Patient) -> str:
         return InactiveReason.DECEASED.value
     if any(link.type == "replaced-by" for link in found.link or ()):
         return InactiveReason.ARCHIVED.value
-    for extension in found.extension or ():
-        if extension.url.lower().endswith(_STATUS_EXTENSIONS) and (reason := inactive_reason(_word(extension))):
-            return reason
+    if reason := inactive_reason(own_field(found.extension, "status")):
+        return reason
     return InactiveReason.INACTIVE.value if found.active is False else ""
-
-
-def _word(extension: Extension) -> str:
-    concept = extension.value_codeable_concept
-    coding = extension.value_coding or next(iter(concept.coding or ()), None) if concept else extension.value_coding
-    spoken = concept.text if concept else None
-    coded = (coding.display or coding.code) if coding else None
-    return extension.value_string or extension.value_code or spoken or coded or ""
 
 
 def _current(points: list[ContactPoint] | None, on: date) -> Iterator[ContactPoint]:
@@ -120,3 +126,21 @@ def _provider(practitioners: list[Reference] | None) -> tuple[str, str]:
         if kind in ("Practitioner", "PractitionerRole") and (key or reference.display):
             return f"{kind}/{key}" if key else "", names.display(reference, None)
     return "", ""
+
+
+def _attorney(contacts: list[PatientContact] | None) -> str:
+    """Where the EHR keeps the attorney among the people to call."""
+    for contact in contacts or ():
+        said = {word.lower() for concept in contact.relationship or () for word in _words(concept)}
+        if said & ATTORNEYS:
+            of = names.full([contact.name]) if contact.name else ""
+            if found := of or names.display(contact.organization, None):
+                return found
+    return ""
+
+
+def _words(concept: Concept) -> Iterator[str]:
+    yield concept.text or ""
+    for coding in concept.coding or ():
+        yield coding.display or ""
+        yield coding.code or ""

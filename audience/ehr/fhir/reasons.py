@@ -8,6 +8,7 @@ BROKEN_GZIP = "The compressed file is damaged or cut off here; everything before
 UNREADABLE_FILE = "The file could not be read any further"
 NO_TYPE = "Not a FHIR resource: its resourceType is no name of a type"
 NO_ID = "The resource has no id"
+NO_DELETION = "The deletion names no resource"
 
 _EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<found>[^`]+)`(?: - at `\$(?P<at>[^`]*)`)?")
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`(?: - at `\$(?P<at>[^`]*)`)?")

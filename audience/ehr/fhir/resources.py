@@ -52,8 +52,10 @@ class Extension(Part):
     url: str
     value_string: str | None = None
     value_code: str | None = None
+    value_boolean: bool | None = None
     value_coding: Coding | None = None
     value_codeable_concept: Concept | None = None
+    value_reference: Reference | None = None
 
 
 class HumanName(Part):
@@ -87,6 +89,13 @@ class Address(Part):
 
 class PatientLink(Part):
     type: str | None = None
+    other: Reference | None = None
+
+
+class PatientContact(Part):
+    relationship: list[Concept] | None = None
+    name: HumanName | None = None
+    organization: Reference | None = None
 
 
 class Patient(Part):
@@ -104,6 +113,7 @@ class Patient(Part):
     address: list[Address] | None = None
     general_practitioner: list[Reference] | None = None
     link: list[PatientLink] | None = None
+    contact: list[PatientContact] | None = None
 
 
 class Practitioner(Part):
@@ -153,6 +163,7 @@ class Appointment(Part):
     start: str | None = None
     end: str | None = None
     minutes_duration: int | None = None
+    supporting_information: list[Reference] | None = None
     participant: list[Participant] | None = None
 
 
@@ -170,28 +181,25 @@ class Encounter(Part):
     reason_code: list[Concept] | None = None
     subject: Reference | None = None
     appointment: list[Reference] | None = None
+    episode_of_care: list[Reference] | None = None
+    account: list[Reference] | None = None
     participant: list[Participant] | None = None
     location: list[EncounterLocation] | None = None
     period: Period | None = None
     service_provider: Reference | None = None
 
 
+class Request(Part):
+    method: str | None = None
+    url: str | None = None
+
+
 class Entry(Part):
     full_url: str | None = None
+    request: Request | None = None
     # Empty where there is none; a union with None would not take objects.
     resource: msgspec.Raw = msgspec.Raw()
 
 
 class Bundle(Part):
     entry: list[Entry] | None = None
-
-
-READ = {
-    "Patient": Patient,
-    "Practitioner": Practitioner,
-    "PractitionerRole": PractitionerRole,
-    "Organization": Place,
-    "Location": Place,
-    "Appointment": Appointment,
-    "Encounter": Encounter,
-}

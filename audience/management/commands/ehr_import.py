@@ -8,12 +8,14 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, Min
 
-from audience.ehr.run import DEFAULT_SOURCE, AlreadyRunning, Progress, import_folder
+from audience.ehr.reading import Progress
+from audience.ehr.run import DEFAULT_SOURCE, AlreadyRunning, import_folder
+from audience.ehr.words import NOT_READ, NOT_READ_OTHERWISE
 from audience.models import ImportRejection, ImportRun
 from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import practice_scope
 
-COLUMNS = ("read", "new", "changed", "unchanged", "joined", "left_out", "repeated", "rejected")
+COLUMNS = ("read", "new", "changed", "unchanged", "joined", "left_out", "repeated", "rejected", "missing")
 # Examples shown of each reason.
 _EXAMPLES = 3
 
@@ -28,7 +30,11 @@ class Command(BaseCommand):
             "--source", default=DEFAULT_SOURCE, help="name of the EHR connection (default: %(default)s)"
         )
 
-    def handle(self, *, practice: str, folder: Path, source: str, **options):
+        parser.add_argument(
+            "--snapshot", action="store_true", help="the export has everybody: whoever it lacks becomes inactive"
+        )
+
+    def handle(self, *, practice: str, folder: Path, source: str, snapshot: bool, **options):
         try:
             found = Practice.objects.get(slug=practice)
         except Practice.DoesNotExist:
@@ -37,7 +43,7 @@ class Command(BaseCommand):
         started = time.monotonic()
         bar = _bar(self.stderr) if sys.stderr.isatty() else _lines(self.stderr)
         try:
-            import_run = import_folder(found, folder, source, bar)
+            import_run = import_folder(found, folder, source, bar, is_snapshot=snapshot)
         except (FileNotFoundError, AlreadyRunning) as error:
             raise CommandError(str(error)) from None
         self._table(import_run)
@@ -56,7 +62,12 @@ class Command(BaseCommand):
         for kind, counts in import_run.counts.items():
             self.stdout.write(f"{kind:<{width}}" + "".join(f"{counts.get(name, 0):>11,}" for name in columns))
         for kind, number in sorted(import_run.not_read.items()):
-            self.stdout.write(f"{kind:<{width}}{number:>11,}  not read yet")
+            self.stdout.write(f"{kind:<{width}}{number:>11,}  not read: {NOT_READ.get(kind, NOT_READ_OTHERWISE)}")
+        for kind, reasons in import_run.left_out.items():
+            for why, number in sorted(reasons.items()):
+                self.stdout.write(f"{number:,} {kind} left out: {why}")
+        if import_run.error:
+            self.stdout.write(import_run.error)
 
     def _rejections(self, import_run: ImportRun) -> None:
         rejections = ImportRejection.objects.filter(run=import_run)

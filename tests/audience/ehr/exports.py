@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from audience.ehr.fhir.folder import Folder
-from audience.ehr.fhir.stage import Reading, stage
+from audience.ehr.fhir.stage import stage
+from audience.ehr.reading import Reading
 from audience.ehr.records import Rejection
 
 SAMPLE_DATA = "TRACKSTAT_SAMPLE_DATA"
@@ -60,6 +61,86 @@ def encounter(id="e1", patient="Patient/p1", status="finished", start="2026-10-0
         "subject": {"reference": patient},
         "period": {"start": start},
     } | fields
+
+
+CPT, ICD10, SNOMED = (
+    "http://www.ama-assn.org/go/cpt",
+    "http://hl7.org/fhir/sid/icd-10-cm",
+    "http://snomed.info/sct",
+)
+
+
+def code(system: str, *codes: str) -> dict:
+    return {"coding": [{"system": system, "code": one} for one in codes]}
+
+
+def own(name: str, value: str | bool) -> dict:
+    """A field of the EHR's own."""
+    kind = "valueBoolean" if isinstance(value, bool) else "valueString"
+    return {"url": f"https://ehr.example/fhir/StructureDefinition/{name}", kind: value}
+
+
+def condition(id="c1", patient="Patient/p1", status="active", *codes: str, **fields) -> dict:
+    return {
+        "resourceType": "Condition",
+        "id": id,
+        "clinicalStatus": code("http://terminology.hl7.org/CodeSystem/condition-clinical", status),
+        "code": code(ICD10, *(codes or ("M54.5",))),
+        "subject": {"reference": patient},
+        "onsetDateTime": "2026-09-01",
+    } | fields
+
+
+def claim(id="b1", patient="Patient/p1", cpt=("98940",), **fields) -> dict:
+    return {
+        "resourceType": "Claim",
+        "id": id,
+        "status": "active",
+        "use": "claim",
+        "patient": {"reference": patient},
+        "created": "2026-10-06",
+        "insurer": {"display": "BlueCross"},
+        "item": [{"productOrService": code(CPT, one), "servicedDate": "2026-10-05"} for one in cpt],
+    } | fields
+
+
+def benefit(id="x1", patient="Patient/p1", amount: float = 40.5, **fields) -> dict:
+    return {
+        "resourceType": "ExplanationOfBenefit",
+        "id": id,
+        "status": "active",
+        "use": "claim",
+        "patient": {"reference": patient},
+        "created": "2026-10-20",
+        "payment": {"amount": {"value": amount, "currency": "USD"}, "date": "2026-10-21"},
+    } | fields
+
+
+def coverage(id="v1", patient="Patient/p1", company="Aetna", **fields) -> dict:
+    return {
+        "resourceType": "Coverage",
+        "id": id,
+        "status": "active",
+        "beneficiary": {"reference": patient},
+        "payor": [{"display": company}],
+    } | fields
+
+
+def episode(id="k1", patient="Patient/p1", status="active", **fields) -> dict:
+    return {
+        "resourceType": "EpisodeOfCare",
+        "id": id,
+        "status": status,
+        "type": [{"text": "Auto accident"}],
+        "patient": {"reference": patient},
+        "period": {"start": "2026-08-01"},
+    } | fields
+
+
+def deleted(*urls: str) -> dict:
+    """A `deleted` bundle of a bulk export."""
+    entries = [{"request": {"method": "DELETE", "url": url}} for url in urls]
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
 
 def write(folder: Path, *resources: dict | bytes | str, name: str = "export.ndjson") -> Path:

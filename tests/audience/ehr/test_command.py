@@ -16,14 +16,14 @@ def run(*arguments) -> tuple[str, str]:
 
 def test_it_shows_progress_counts_and_rejections_by_reason(northside, tmp_path):
     orphans = [appointment(f"a{number}", "Patient/nobody") for number in range(5)]
-    folder = write(tmp_path, patient(), *orphans, {"resourceType": "Claim", "id": "c1"}, name="all.ndjson")
+    folder = write(tmp_path, patient(), *orphans, {"resourceType": "Slot", "id": "s1"}, name="all.ndjson")
     out, err = run("northside", folder)
     assert "Reading: 100%, 7 resources" in err
     lines = [line.split() for line in out.splitlines()]
     assert ["read", "new", "rejected"] in lines
     assert ["Appointment", "5", "0", "5"] in lines
     assert ["Patient", "1", "1", "0"] in lines
-    assert ["Claim", "1", "not", "read", "yet"] in lines
+    assert ["Slot", "1", "not", "read:", "free", "times", "are", "not", "kept"] in lines
     assert "5 rejected: Its patient is neither in this export nor known from an earlier one" in out
     assert "all.ndjson:2 Appointment a0" in out
     assert "and 2 more" in out

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audience.ehr.fhir.folder import Folder
-from audience.ehr.fhir.stage import Reading
+from audience.ehr.reading import Reading
 from audience.ehr.records import Rejection, StagedAppointment, StagedPatient
 from tests.audience.ehr.exports import appointment, encounter, patient, staged, write
 
@@ -71,7 +71,7 @@ def test_a_bad_line_is_rejected_with_file_line_and_reason_and_reading_goes_on(tm
         (6, "Patient", "wrong", "name.given is a whole number, expected text"),
         (7, "Patient", "", "The resource has no id"),
         (8, "", "", "Not UTF-8 text"),
-        (10, "", "", "Nested too deeply"),
+        (10, "Patient", "deep", "Nested too deeply"),
         (11, "Appointment", "a1", "The status is none that FHIR R4 knows"),
         (12, "Appointment", "a2", "The appointment has no start time"),
         (13, "Appointment", "a3", "start is not a date and time"),
