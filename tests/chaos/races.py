@@ -20,6 +20,7 @@ from typing import Any
 from tests.chaos.score import Score
 from trackstat.embedded import Services
 from trackstat.embedded.demo import GIVEN
+from trackstat.embedded.launch import assets
 from trackstat.embedded.surroundings import choose_ports, surroundings
 
 # Claims last for the whole run.
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
 
         with contests.planted(given.plant):
             scores = [_run(contest.name, contests.run, contest, given.races) for contest in contests.CONTESTS]
-            scores.append(_run("double launch", launches.run, given.launches, folder))
+            scores.append(_run(f"launched by {launches.PRESSES} POSTs", launches.run, given.launches, folder))
         missed = []
         for bug in contests.PLANTS if given.prove else ():
             with contests.planted(bug):
@@ -87,6 +88,8 @@ def _servers() -> Iterator[Path]:
     services.home.remember(throwaway=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        # For the pages that the web server answers with.
+        assets()
         services.hold()
         with services.postgres.connect() as superuser:
             superuser.execute("ALTER SYSTEM SET track_commit_timestamp = on")
