@@ -1,4 +1,4 @@
-"""The one engine of blasts and drips: asks the triggers, turns enrollments that fall due into messages, ends blasts.
+"""The one engine of blasts and drips: brakes, asks the triggers, turns what falls due into messages, ends blasts.
 
 Every function here works in short transactions of its own, each complete in itself: a crash between them loses
 nothing and a second run finds nothing to do. One worker at a time works for a practice (`_alone`).
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
-from campaigns import moves
+from campaigns import brake, moves
 from campaigns.models import Campaign, Enrollment, Step
 from campaigns.problems import problems_of_practice
 from campaigns.recipients import audience_of, practice_in_scope
@@ -43,6 +43,7 @@ State = Campaign.State
 
 def work(practice_id: int, horizon: dt.timedelta = HORIZON) -> int:
     """Everything the engine has to do for a practice now; how many messages were written."""
+    brake.look_at_all(practice_id)
     enrol_due(practice_id, horizon)
     written = materialise_due(practice_id, horizon)
     end_sent(practice_id)

@@ -11,7 +11,8 @@ from trackstat.tenancy.scope import across_practices
 # Messages are written this long before they are due.
 HORIZON = dt.timedelta(seconds=60)
 
-# Practices whose triggers are near, in which something falls due, or in which a blast may have come to its end.
+# Practices whose triggers are near, in which something falls due, something waits to go out (the brake looks at it), or
+# a blast may have come to its end.
 _WITH_WORK = """
     SELECT DISTINCT c.practice_id FROM campaigns_campaign c
     WHERE c.state IN ('enabled', 'sending')
@@ -20,7 +21,11 @@ _WITH_WORK = """
            OR EXISTS (
                SELECT FROM campaigns_enrollment e
                WHERE e.practice_id = c.practice_id AND e.campaign_id = c.id AND e.state = 'active'
-                 AND e.due_at <= trackstat.now() + %(horizon)s))
+                 AND e.due_at <= trackstat.now() + %(horizon)s)
+           OR EXISTS (
+               SELECT FROM messaging_message m
+               WHERE m.practice_id = c.practice_id AND m.campaign_id = c.id
+                 AND m.state IN ('pending', 'claimed', 'sending')))
     ORDER BY c.practice_id"""
 
 
