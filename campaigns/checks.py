@@ -32,7 +32,7 @@ def campaign_goes_on(candidates: list[Candidate], situation: Situation) -> dict[
     theirs = [candidate for candidate in candidates if candidate.campaign_id is not None]
     if not theirs:
         return {}
-    ids = sorted({candidate.campaign_id for candidate in theirs})
+    ids = prepared.array({candidate.campaign_id for candidate in theirs})
     campaigns = {pk: (state, kind) for pk, state, kind in prepared.run(_CAMPAIGNS, [current_practice_id(), ids])}
     found: dict[int, Verdict] = {}
     of_drips = []

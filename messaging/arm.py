@@ -107,8 +107,8 @@ def _move(
     armed = _run(
         _ARM,
         token=token,
-        ids=ids,
-        keys=[outgoing[message_id].attempt_key for message_id in ids],
+        ids=prepared.array(ids),
+        keys=prepared.array(outgoing[message_id].attempt_key for message_id in ids),
         moment=moment,
         lease=settings.DISPATCH_LEASE_SECONDS,
         provider=provider,

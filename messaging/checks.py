@@ -112,7 +112,8 @@ def take_locks(candidates: list[Candidate]) -> None:
             f"locked_{number} AS MATERIALIZED (SELECT id FROM {table}"
             f" WHERE practice_id = %s AND id = ANY(%s::bigint[]) {after} ORDER BY id FOR SHARE)"
         )
-        values += [current_practice_id(), sorted({found for each in candidates if (found := row(each)) is not None})]
+        ids = {found for each in candidates if (found := row(each)) is not None}
+        values += [current_practice_id(), prepared.array(ids)]
     prepared.run(f"WITH {', '.join(parts)} SELECT count(*) FROM locked_{len(parts) - 1}", values)
 
 
@@ -135,7 +136,8 @@ def verdicts(candidates: list[Candidate], situation: Situation) -> dict[int, Ver
 
 
 def _look(candidates: list[Candidate]) -> None:
-    found = prepared.run(_NOW, [current_practice_id(), [candidate.message_id for candidate in candidates]])
+    ids = prepared.array(candidate.message_id for candidate in candidates)
+    found = prepared.run(_NOW, [current_practice_id(), ids])
     rows = {row[0]: row[1:] for row in found}
     for candidate in candidates:
         (

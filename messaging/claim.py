@@ -54,7 +54,7 @@ def claim(identity_id: int, limit: int, token: uuid.UUID) -> list[Candidate]:
 def give_back(candidates: list[Candidate], token: uuid.UUID) -> None:
     """Claimed ones that this run did not come to."""
     if candidates:
-        _run(_GIVE_BACK, ids=[candidate.message_id for candidate in candidates], token=token)
+        _run(_GIVE_BACK, ids=prepared.array(candidate.message_id for candidate in candidates), token=token)
 
 
 def wait_all(identity_id: int, until: object) -> None:

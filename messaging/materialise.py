@@ -21,6 +21,7 @@ from messaging.merge import parse
 from messaging.models import Content, Message, SendingIdentity
 from messaging.segments import count
 from messaging.words import practice_values, text, values_of
+from trackstat import prepared
 from trackstat.clock import now
 from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import current_practice_id
@@ -102,18 +103,13 @@ def _read(channel: str, category: str, due: Sequence[Due]) -> list[tuple]:
                 "practice": current_practice_id(),
                 "channel": channel,
                 "announcement": category == Category.ANNOUNCEMENT,
-                "enrollments": _array(each.enrollment_id for each in due),
-                "patients": _array(each.patient_id for each in due),
-                "dues": _array(_microseconds(each.due_at) for each in due),
-                "ends": _array(_microseconds(each.not_after) for each in due),
+                "enrollments": prepared.array(each.enrollment_id for each in due),
+                "patients": prepared.array(each.patient_id for each in due),
+                "dues": prepared.array(_microseconds(each.due_at) for each in due),
+                "ends": prepared.array(_microseconds(each.not_after) for each in due),
             },
         )
         return cursor.fetchall()
-
-
-def _array(numbers: Iterable[int | None]) -> str:
-    """An array as PostgreSQL writes it: much faster for thousands of numbers than adapting each of them."""
-    return "{" + ",".join("NULL" if number is None else str(number) for number in numbers) + "}"
 
 
 def _microseconds(moment: dt.datetime) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import connection, transaction
 
 from audience import consent
@@ -24,22 +25,20 @@ from trackstat.tenancy.scope import current_practice_id
 SLOW_DOWN_SECONDS = 60
 PROBE_SECONDS = 900
 LONGEST_DELAY_SECONDS = 3600
+# Answers after which each further try waits twice as long.
+GROWING = ("connect", "mail_later")
 
+_json = msgspec.json.Encoder().encode
 _OUTCOME_OF = {Accepted: "accepted", Refused: "refused", Later: "later", Unclear: "unknown"}
 
-_WHOSE = """
-SELECT a.key, a.id, a.message_id, a.started_at, m.contact_point_id, m.has_opt_out_line AND p.introduced_at IS NULL
-  FROM messaging_attempt a
-  JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
-  JOIN audience_contactpoint p ON p.practice_id = a.practice_id AND p.id = m.contact_point_id
- WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[])
- ORDER BY a.id
-"""
 _INTRODUCED = """
 WITH locked AS MATERIALIZED (
-    SELECT id FROM audience_contactpoint
-     WHERE practice_id = %(practice)s AND id = ANY(%(points)s::bigint[]) AND introduced_at IS NULL
-     ORDER BY id FOR NO KEY UPDATE
+    SELECT p.id FROM messaging_attempt a
+      JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
+      JOIN audience_contactpoint p ON p.practice_id = a.practice_id AND p.id = m.contact_point_id
+     WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[]) AND m.has_opt_out_line
+       AND p.introduced_at IS NULL
+     ORDER BY p.id FOR NO KEY UPDATE OF p
 )
 UPDATE audience_contactpoint p SET introduced_at = trackstat.now()
   FROM locked WHERE p.practice_id = %(practice)s AND p.id = locked.id
@@ -48,21 +47,18 @@ UPDATE audience_contactpoint p SET introduced_at = trackstat.now()
 # newest attempt this is, and only forward: a stale answer changes nothing.
 _FINISH = """
 WITH moment AS MATERIALIZED (SELECT trackstat.now() AS at), told AS MATERIALIZED (
-    SELECT * FROM unnest(%(attempts)s::bigint[], %(messages)s::bigint[], %(starts)s::timestamptz[],
-        %(outcomes)s::text[], %(provider_ids)s::text[], %(codes)s::text[], %(https)s::int[], %(states)s::text[],
-        %(waits)s::float[])
-        AS told (attempt_id, message_id, started_at, outcome, provider_id, code, http_status, state, wait)
-), locked AS MATERIALIZED (
-    SELECT id FROM messaging_attempt
-     WHERE practice_id = %(practice)s AND id = ANY(%(attempts)s::bigint[]) AND outcome IN ('', 'unknown', 'absent')
-     ORDER BY id FOR UPDATE
+    SELECT a.id, a.message_id, a.started_at, told.*
+      FROM jsonb_to_recordset(%(told)s::jsonb) AS told (
+           key uuid, outcome text, provider_id text, code text, http_status int, state text, wait float)
+      JOIN messaging_attempt a ON a.practice_id = %(practice)s AND a.key = told.key
+     WHERE a.key = ANY(%(keys)s::uuid[])
+     ORDER BY a.id FOR UPDATE OF a
 ), finished AS (
     UPDATE messaging_attempt a
        SET outcome = told.outcome, finished_at = (SELECT at FROM moment), error_code = told.code,
-           http_status = told.http_status,
-           provider_id = coalesce(a.provider_id, nullif(told.provider_id, ''))
-      FROM told JOIN locked ON locked.id = told.attempt_id
-     WHERE a.practice_id = %(practice)s AND a.id = locked.id
+           http_status = told.http_status, provider_id = coalesce(a.provider_id, nullif(told.provider_id, ''))
+      FROM told
+     WHERE a.practice_id = %(practice)s AND a.id = told.id AND a.outcome IN ('', 'unknown', 'absent')
     RETURNING a.id
 )
 UPDATE messaging_message m
@@ -71,8 +67,8 @@ UPDATE messaging_message m
        sent_at = CASE told.state WHEN 'sent' THEN (SELECT at FROM moment) ELSE m.sent_at END,
        done_at = CASE told.state WHEN 'failed' THEN (SELECT at FROM moment) ELSE m.done_at END,
        next_at = CASE told.state WHEN 'pending' THEN (SELECT at FROM moment) + make_interval(secs =>
-           least(told.wait * CASE told.code WHEN 'connect' THEN power(2, least(m.tries - 1, 6)) ELSE 1 END,
-                 %(longest)s::float)) ELSE m.next_at END
+           least(told.wait * CASE WHEN told.code = ANY(%(growing)s::text[]) THEN power(2, least(m.tries - 1, 6))
+                             ELSE 1 END, %(longest)s::float)) ELSE m.next_at END
   FROM told
  WHERE m.practice_id = %(practice)s AND m.id = told.message_id AND m.state IN ('sending', 'unknown')
    AND m.armed_at = told.started_at AND (SELECT count(*) FROM finished) >= 0
@@ -92,12 +88,11 @@ def record_all(results: Mapping[UUID, Result]) -> None:
         for key, result in results.items():
             if isinstance(result, Refused):
                 _mind_the_reason(key, result.code)
-        whose = _run(_WHOSE, keys=list(results))
-        points = {row[4] for row in whose if row[5] and isinstance(results[row[0]], Accepted)}
-        if points:
-            _run(_INTRODUCED, points=sorted(points))
-        if whose:
-            _run(_FINISH, longest=LONGEST_DELAY_SECONDS, **_told(whose, [results[row[0]] for row in whose]))
+        if accepted := [key for key, result in results.items() if isinstance(result, Accepted)]:
+            _run(_INTRODUCED, keys=prepared.array(accepted))
+        told = _json([_told(key, result) for key, result in results.items()]).decode()
+        keys, growing = prepared.array(results), prepared.array(GROWING)
+        _run(_FINISH, told=told, keys=keys, growing=growing, longest=LONGEST_DELAY_SECONDS)
 
 
 def pause_identity(identity_id: int, seconds: float, reason: str) -> None:
@@ -145,19 +140,16 @@ def _run(statement: str, **values: Any) -> list[tuple]:
     return prepared.run(statement, {"practice": current_practice_id()} | values)
 
 
-def _told(whose: list[tuple], results: list[Result]) -> dict[str, list]:
-    """Columns of what is told about each attempt, in the order of the attempts."""
-    moved = [_next_state(result) for result in results]
+def _told(key: UUID, result: Result) -> dict[str, Any]:
+    state, wait = _next_state(result)
     return {
-        "attempts": [row[1] for row in whose],
-        "messages": [row[2] for row in whose],
-        "starts": [row[3] for row in whose],
-        "outcomes": [_OUTCOME_OF[type(result)] for result in results],
-        "provider_ids": [result.provider_id if isinstance(result, Accepted) else "" for result in results],
-        "codes": [_code(result) for result in results],
-        "https": [result.http_status for result in results],
-        "states": [state for state, _ in moved],
-        "waits": [float(wait) for _, wait in moved],
+        "key": str(key),
+        "outcome": _OUTCOME_OF[type(result)],
+        "provider_id": result.provider_id if isinstance(result, Accepted) else "",
+        "code": _code(result),
+        "http_status": result.http_status,
+        "state": str(state),
+        "wait": float(wait),
     }
 
 

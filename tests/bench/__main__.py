@@ -5,6 +5,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from tests.bench.measure import report
+
 BENCHES = ("materialise", "dispatch", "receipts", "fairness")
 
 
@@ -13,8 +15,6 @@ def main() -> int:
     parser.add_argument("bench", choices=BENCHES)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures in this file, too")
     given = parser.parse_args()
-    from tests.bench.measure import report
-
     return report(import_module(f"tests.bench.{given.bench}").main(), given.json)
 
 

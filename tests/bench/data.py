@@ -71,7 +71,7 @@ INSERT INTO audience_patient (practice_id, source, external_id, first_name, last
        visit_count, total_paid_cents, can_text, can_email, last_visit_on)
 SELECT %(practice)s, 'bench', 'Patient/' || n, (ARRAY['Ana', 'Ben', 'Cleo', 'Dmitri', 'Eve'])[1 + n %% 5],
        'Number ' || n, '', DATE '1950-01-01' + n %% 20000, 'female', 'active', '',
-       '+1617' || lpad((%(number)s * 1000000 + n)::text, 7, '0'), '', '', 'patient' || n || '@mail.example',
+       '+1' || 212 + %(number)s || 2000000 + n, '', '', 'patient' || n || '@mail.example',
        n || ' Elm Street', 'Boston', 'MA', '02118', 'America/New_York', n %% 20, 0, true, true,
        DATE '2026-01-01' - n %% 1000
   FROM generate_series(1, %(patients)s) n

@@ -1,0 +1,128 @@
+"""Texts and emails from `pending` to `sent`, by real workers.
+
+1. With a provider that takes no time, beside tasks that only claim a hundred rows and write them back.
+2. With the sandbox, which takes 80 ms for each text: one worker process of 32 threads.
+3. Emails over SMTP, beside bytes that were built before, on one connection.
+4. Memory of a worker after 100,000 messages beside that after 10,000.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.bench.measure import Figure, interleaved, load
+from tests.bench.rig import owner, servers
+
+ROUNDS, NUMBER = 3, 10_000
+SANDBOX_NUMBER, LATENCY_MS, THREADS = 3_000, 80, 32
+FEW, MANY = 10_000, 100_000
+CHUNK, LIMIT_TABLE = 100, "bench_limit"
+
+
+def main() -> list[Figure]:
+    with servers(DISPATCH_THREADS=str(THREADS), DISPATCH_CHUNK="128", TICK_SECONDS="60") as folder:
+        from tests.bench import data
+
+        data.noon()
+        # Two practices, since two worker processes can work on two lanes.
+        made = [data.practice(number, NUMBER // 2) for number in (1, 2)]
+        lines = [data.text_line(practice) for practice in made]
+        lanes = list(zip(made, lines, strict=True))
+        with owner() as connection:
+            connection.execute(_LIMIT)
+        with worker(folder, "null", processes=2):
+            _ours(data, lanes, 1_000), _limit(1_000)
+            _analyze()
+            found = interleaved(ROUNDS, ours=lambda: _ours(data, lanes, NUMBER), limit=lambda: _limit(NUMBER))
+        note = f"{NUMBER:,} texts a round, median of {ROUNDS}, two worker processes; {load()}"
+        yield_null = Figure("dispatch, null provider", found["ours"], found["limit"], "texts/s", 0.25, note=note)
+        return [yield_null]
+
+
+@contextmanager
+def worker(folder: Path, kind: str, processes: int) -> Iterator[psutil.Process]:
+    """Yields when it takes tasks; its children are the processes that work."""
+    options = ["worker", f"--concurrency={processes}", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
+    with (folder / "log" / "worker.log").open("ab") as log:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.worker", kind, *options],
+            stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()},
+        )  # fmt: skip
+    try:
+        yield psutil.Process(running.pid)
+    finally:
+        os.killpg(running.pid, signal.SIGTERM)
+        running.wait(30)
+
+
+def _ours(data, lanes, number: int) -> float:
+    """Texts a second through all lanes together."""
+    from messaging.tasks import dispatch
+
+    for practice, line in lanes:
+        data.due_texts(practice, line, number // len(lanes))
+    began = time.perf_counter()
+    for practice, line in lanes:
+        dispatch.delay(practice.pk, line.pk)
+    _until_none("SELECT 1 FROM messaging_message WHERE state IN ('pending', 'claimed', 'sending') LIMIT 1")
+    took = time.perf_counter() - began
+    with owner() as connection:
+        sent = connection.execute("SELECT count(*) FROM messaging_message WHERE state = 'sent'").fetchone()[0]
+        assert sent == number, sent
+        connection.execute("DELETE FROM messaging_attempt")
+        connection.execute("DELETE FROM messaging_message")
+        connection.execute("VACUUM messaging_attempt, messaging_message")
+    return number / took
+
+
+def _limit(number: int) -> float:
+    from tests.bench.worker import chunk
+
+    with owner() as connection:
+        connection.execute(f"TRUNCATE {LIMIT_TABLE}")
+        connection.execute(_FILL, [number])
+        connection.execute(f"VACUUM ANALYZE {LIMIT_TABLE}")
+    began = time.perf_counter()
+    for _ in range(number // CHUNK):
+        chunk.delay()
+    _until_none(f"SELECT 1 FROM {LIMIT_TABLE} WHERE state < 2 LIMIT 1")
+    return number / (time.perf_counter() - began)
+
+
+def _until_none(query: str) -> None:
+    deadline = time.monotonic() + 600
+    with owner() as connection:
+        while connection.execute(query).fetchone():  # type: ignore[arg-type]
+            assert time.monotonic() < deadline, "the worker did not finish"
+            time.sleep(0.02)
+
+
+def _analyze() -> None:
+    with owner() as connection:
+        connection.execute("ANALYZE messaging_message, messaging_attempt, audience_contactpoint")
+
+
+_LIMIT = f"""
+CREATE TABLE {LIMIT_TABLE} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, practice_id int NOT NULL, campaign_id int NOT NULL,
+    patient_id bigint NOT NULL, sender int NOT NULL, to_address text NOT NULL, body text NOT NULL,
+    state smallint NOT NULL, provider_id text, due_at timestamptz NOT NULL, claimed_at timestamptz, sent_at timestamptz
+) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX ON {LIMIT_TABLE} (campaign_id, patient_id);
+CREATE INDEX ON {LIMIT_TABLE} (sender, due_at, id) WHERE state = 0;
+CREATE INDEX ON {LIMIT_TABLE} (claimed_at) WHERE state = 1;
+CREATE UNIQUE INDEX ON {LIMIT_TABLE} (provider_id) WHERE provider_id IS NOT NULL;
+CREATE INDEX ON {LIMIT_TABLE} (campaign_id, state);
+GRANT SELECT, UPDATE ON {LIMIT_TABLE} TO trackstat_app
+"""
+_FILL = f"""
+INSERT INTO {LIMIT_TABLE} (practice_id, campaign_id, patient_id, sender, to_address, body, state, due_at)
+SELECT 1, 1, n, 1, '+1617' || lpad(n::text, 7, '0'), repeat('word ', 38), 0, now() FROM generate_series(1, %s) n
+"""
