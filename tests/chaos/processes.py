@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -37,7 +38,7 @@ def own_broker() -> str:
     return urlunsplit(parts._replace(path=f"/{15 - number % 8}"))
 
 
-def _die_with_the_test() -> None:
+def die_with_the_test() -> None:
     """A test that is killed itself leaves nobody behind who goes on sending."""
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
@@ -55,12 +56,17 @@ class Process:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_the_test,
+            preexec_fn=die_with_the_test,
         )
 
     def kill(self) -> None:
         """The whole group at once, as when the machine loses power."""
         self._signal(signal.SIGKILL)
+
+    def ask_to_end(self) -> None:
+        """As a deployment does."""
+        if self.is_alive:
+            self._process.terminate()
 
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -69,18 +75,17 @@ class Process:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
+        # The group can outlive its first process; only while that one is not waited for is the number surely ours.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
         if number == signal.SIGKILL:
             self._process.wait(10)
             self._log.close()
 
-    def owns(self, pid: int) -> bool:
-        """Whether this process is one of the group."""
-        try:
-            return os.getpgid(pid) == self._process.pid
-        except ProcessLookupError:
-            return False
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:
