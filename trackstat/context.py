@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch
 from django.utils.functional import SimpleLazyObject
 
-from trackstat import navigation
+from trackstat import navigation, notices
 from trackstat.tenancy.models import Membership
 
 
@@ -24,6 +24,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "membership": membership,
         "practices": SimpleLazyObject(lambda: _practices(request)),
         "navigation": menu,
+        "notices": SimpleLazyObject(lambda: notices.shown(request)),
         "phone_navigation": SimpleLazyObject(lambda: navigation.first_on_phones(menu)),
         "home_url": _url(request, "practice_home"),
         "patients_url": _url(request, "audience:patients", "audience.view_patient"),

@@ -24,6 +24,11 @@ EXEMPT = {
     "account_emailconfirmation": "allauth: a person's email",
     "mfa_authenticator": "allauth: a person's second factor",
 }
+# One-row tables of the installation, in a schema of their own; what the restricted role may do with each.
+INSTALLATION = {
+    "clock": ["SELECT"],  # how far the product's clock is moved
+    "sending": ["SELECT"],  # which database may send; it may also say, by one column, that it went back in time
+}
 OWN_ROWS = "(practice_id = (NULLIF(current_setting('trackstat.practice'::text, true), ''::text))::bigint)"
 MAY_SEE_MORE = {"tenancy_membership": "trackstat.user"}
 ROLE = "trackstat_across"
@@ -85,7 +90,8 @@ def test_every_wall_is_enabled_forced_and_checks_writes(walled):
 def test_no_other_policy_opens_a_wall(walled):
     others = rows(
         "SELECT tablename, roles::text FROM pg_policies"
-        " WHERE policyname NOT IN ('practice_rows', 'across_rows') OR permissive <> 'PERMISSIVE'"
+        " WHERE schemaname = 'public'"
+        " AND (policyname NOT IN ('practice_rows', 'across_rows') OR permissive <> 'PERMISSIVE')"
     )
     assert others == []
     opened = {name for (name,) in rows("SELECT tablename FROM pg_policies WHERE policyname = 'across_rows'")}
@@ -149,3 +155,20 @@ def test_views_and_definer_functions_that_would_walk_through_the_wall_do_not_exi
         " AND pronamespace IN ('public'::regnamespace, 'trackstat'::regnamespace)"
     )
     assert definer == []
+
+
+def test_the_tables_of_the_installation_can_be_read_and_hardly_more(db):
+    held = {
+        table: [
+            privilege
+            for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+            if rows("SELECT has_table_privilege('trackstat_app', %s, %s)", f"trackstat.{table}", privilege)[0][0]
+        ]
+        for (table,) in rows("SELECT tablename FROM pg_tables WHERE schemaname = 'trackstat'")
+    }
+    assert held == INSTALLATION
+    columns = rows(
+        "SELECT table_name, column_name FROM information_schema.column_privileges"
+        " WHERE table_schema = 'trackstat' AND grantee = 'trackstat_app' AND privilege_type = 'UPDATE'"
+    )
+    assert columns == [("sending", "went_back_at")]
