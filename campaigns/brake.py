@@ -7,7 +7,7 @@ after looking gives it a new start; of a drip, which runs for years, only the la
 import datetime as dt
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -78,7 +78,7 @@ def look_at_all(practice_id: int) -> list[int]:
 
 
 def _count(campaign_ids: Iterable[int]) -> dict[int, Counts]:
-    known = {
+    known: dict[str, Any] = {
         "practice": current_practice_id(),
         "campaigns": list(campaign_ids),
         "type": Campaign._meta.label_lower,
