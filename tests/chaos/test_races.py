@@ -13,9 +13,7 @@ def test_nothing_is_armed_after_what_keeps_it_back_and_twenty_presses_are_one_la
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300)
     said = done.stdout.splitlines()
     assert (done.returncode, said[-1:]) == (0, ["163 races 0 wrong"]), done.stdout + done.stderr
-    orders = [
-        [int(count) for count in re.findall(r"(\d+) races, arming first (\d+), the other first (\d+)", line)[0]]
-        for line in said[:4]
-    ]
-    assert all(first + other == 40 and min(first, other) >= 4 for _, first, other in orders), said
-    assert re.fullmatch(r"planted consent_without_lock: \d+ of 120 races wrong", said[5])
+    orders = re.findall(r"(\d+) races, arming first (\d+), the other first (\d+), 0 wrong", done.stdout)
+    assert len(orders) == 4 and all(int(races) == 40 for races, _, _ in orders), said
+    assert min(int(count) for _, *counts in orders for count in counts) >= 4, said
+    assert re.search(r"^planted consent_without_lock: [1-9]\d* of 120 races wrong$", done.stdout, re.MULTILINE), said
