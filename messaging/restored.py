@@ -86,7 +86,7 @@ def confirm(owner: psycopg.Connection, by: str) -> None:
 def _furthest() -> dict[str, str]:
     """Fingerprint → furthest position; nothing while Valkey is away, the table says enough then."""
     try:
-        return {key.decode(): value.decode() for key, value in _valkey().hgetall(KEY).items()}
+        return dict(_valkey().hgetall(KEY))
     except redis.RedisError:
         return {}
 
@@ -111,7 +111,7 @@ def _tell_once(allowed: bool) -> None:
 
 @cache
 def _valkey() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
 
 
 @cache
