@@ -16,7 +16,7 @@ from tests.chaos import judge, people, points
 from tests.chaos.hands import Hand, serve, sleep_until
 from tests.chaos.judge import Findings
 from tests.chaos.plants import planted_in_the_database
-from tests.chaos.rig import WAITS, Rig, until
+from tests.chaos.rig import WAITS, NotReached, Rig, until
 from trackstat.tenancy.scope import practice_scope
 
 LEASE = WAITS["DISPATCH_LEASE_SECONDS"] + 1
@@ -229,13 +229,17 @@ def the_same_answer_recorded_twice(stage: Stage) -> None:
 @case
 def callbacks_overtake_each_other(stage: Stage) -> None:
     """`delivered` comes before `sent`."""
-    late = {"where": "sms.callback", "action": "delay", "seconds": 0.5, "match": {"status": "^sent$"}}
+    late = {"where": "sms.callback", "action": "delay", "seconds": 2.0, "match": {"status": "^sent$"}}
     stage.with_faults(late)
     server = stage.serve()
     stage.texts(2)
+    since = stage.rig.sandbox.health()["ledger"]
     stage.dispatch()
     stage.rig.sandbox.settle()
     server.kill()
+    told = [fact["status"] for fact in stage.rig.sandbox.ledger("sms.callback", since) if fact["answer"]]
+    if told[-2:] != ["sent", "sent"]:
+        raise NotReached(f"`sent` to come last, and these came: {told}")
 
 
 @case

@@ -2,6 +2,7 @@
 killed or frozen at the points like any worker. Bugs are planted in hands, never here."""
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -64,6 +65,9 @@ class Hand:
         if not self.ends_within(30):
             self.kill()
             raise NotReached("a hand does not come to its end")
+        killed = self._strike is not None and self._strike.what == points.KILL
+        if self._process.exitcode != (-signal.SIGKILL if killed else 0):
+            raise NotReached(f"a hand ended with {self._process.exitcode}: see {self._rig.folder / 'hands.log'}")
 
     def kill(self) -> None:
         self._process.kill()

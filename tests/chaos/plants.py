@@ -4,6 +4,7 @@ Most bugs leave a guard out of one statement. A statement that no longer has the
 error here: a bug that cannot be planted proves nothing.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ class Bug:
 
 
 BUGS: dict[str, Bug] = {}
+
+_OWN_LEASE = r"AND (\w+\.)?lease_token = %\(token\)s(::uuid)?"
 
 
 def bug(what: str, *caught_by: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
@@ -38,8 +41,8 @@ def plant(name: str) -> None:
 def reaper_requeues() -> None:
     from messaging import reap
 
-    _change(reap, "_UNKNOWN", ("SET outcome = 'unknown'", "SET outcome = 'later'"))
-    _change(reap, "_UNKNOWN", ("SET state = 'unknown'", "SET state = 'pending'"))
+    _change(reap, "_UNKNOWN", r"SET outcome = 'unknown'", "SET outcome = 'later'")
+    _change(reap, "_UNKNOWN", r"SET state = 'unknown'", "SET state = 'pending'")
 
 
 @bug("the database has no unique key for messages", "the_engine_is_set_back")
@@ -55,7 +58,7 @@ def no_lease_check() -> None:
     from messaging import arm, dispatch
 
     dispatch.HAND_OVER_SECONDS = 1_000_000
-    _change(arm, "_ARM", (" AND m.lease_token = %(token)s::uuid", ""))
+    _change(arm, "_ARM", _OWN_LEASE)
 
 
 @bug("opt-outs are read without a lock on them", "opted_out_while_it_is_checked")
@@ -70,9 +73,9 @@ def consent_without_lock() -> None:
 def record_twice() -> None:
     from messaging import outcomes
 
-    _change(outcomes, "_FINISH", (" AND outcome IN ('', 'unknown', 'absent')", ""))
-    _change(outcomes, "_FINISH", (" AND m.state IN ('sending', 'unknown')", ""))
-    _change(outcomes, "_FINISH", ("AND m.armed_at = told.started_at ", ""))
+    _change(outcomes, "_FINISH", r"AND (\w+\.)?outcome IN \('', 'unknown', 'absent'\)")
+    _change(outcomes, "_FINISH", r"AND (\w+\.)?state IN \('sending', 'unknown'\)")
+    _change(outcomes, "_FINISH", r"AND (\w+\.)?armed_at = told\.started_at")
 
 
 @bug("a callback moves a message back", "callbacks_overtake_each_other")
@@ -86,9 +89,10 @@ def callback_regresses() -> None:
 def arm_unguarded() -> None:
     from messaging import arm
 
-    _change(arm, "_ARM", (" AND m.state = 'claimed' AND m.lease_token = %(token)s::uuid", ""))
+    _change(arm, "_ARM", _OWN_LEASE)
+    _change(arm, "_ARM", r"AND (\w+\.)?state = 'claimed'")
     # Without a lease of its own the row would be refused by `message_lease`.
-    _change(arm, "_ARM", ("SET state = 'sending',", "SET state = 'sending', lease_token = %(token)s::uuid,"))
+    _change(arm, "_ARM", r"SET state = 'sending',", "SET state = 'sending', lease_token = %(token)s::uuid,")
 
 
 @bug("the carrier's list is asked by the date of sending", "looked_up_while_it_is_queued")
@@ -127,8 +131,9 @@ def planted_in_the_database(name: str, owner) -> Iterator[None]:
         owner.execute(definition)
 
 
-def _change(module: ModuleType, name: str, words: tuple[str, str]) -> None:
-    statement = getattr(module, name)
-    if words[0] not in statement:
-        raise LookupError(f"{module.__name__}.{name} does not say {words[0]!r} any more: plant this bug anew")
-    setattr(module, name, statement.replace(*words))
+def _change(module: ModuleType, name: str, words: str, others: str = "") -> None:
+    """`words`: a regular expression."""
+    statement, changed = re.subn(words, others, getattr(module, name))
+    if not changed:
+        raise LookupError(f"{module.__name__}.{name} does not say {words} any more: plant this bug anew")
+    setattr(module, name, statement)
