@@ -86,7 +86,7 @@ def confirm(owner: psycopg.Connection, by: str) -> None:
 def _furthest() -> dict[str, str]:
     """Fingerprint → furthest position; nothing while Valkey is away, the table says enough then."""
     try:
-        return dict(_valkey().hgetall(KEY))
+        return {str(key): str(value) for key, value in _valkey().hgetall(KEY).items()}
     except redis.RedisError:
         return {}
 
