@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from messaging import claim, rates
 from messaging.arm import Armed, arm
+from messaging.breaker import trip_if_unclear
 from messaging.checks import Candidate
 from messaging.errors import Effect, effect
 from messaging.lanes import Lane, lane
@@ -28,6 +29,7 @@ from messaging.models import Message, SendingIdentity
 from messaging.outcomes import pause_identity, record_all
 from messaging.providers import Provider, ProviderUnusable, of
 from messaging.providers.base import Accepted, Later, Outgoing, Refused, Result, Unclear
+from messaging.restored import sending_allowed
 from trackstat.clock import now
 from trackstat.tenancy.scope import practice_scope
 
@@ -37,6 +39,8 @@ RUN_SECONDS = 10
 # Between arming and the first byte: longer, and what was checked may no longer be true.
 HAND_OVER_SECONDS = 2
 TOO_LATE = "too late"
+# About one message or one mailbox, not about whether the provider answers.
+_SAYS_NOTHING = {TOO_LATE, "mail_later"}
 # A provider that answers nothing in a row is left alone for a while, then probed with one message.
 SILENT_AFTER = 20
 SILENT_SECONDS = 30
@@ -63,6 +67,8 @@ class Counts:
 
 def dispatch_lane(practice_id: int, identity_id: int) -> Counts:
     """Work on what is due from one identity. Call outside of any transaction and scope."""
+    if not sending_allowed():
+        return Counts()
     with lane(practice_id, identity_id) as held:
         if held is None:
             return Counts(busy=True)
@@ -199,6 +205,8 @@ class _Run:
         for result in results.values():
             self.counts.outcomes[type(result).__name__.lower()] += 1
             self._take_note(result)
+        if any(isinstance(result, Unclear) for result in results.values()) and self._too_unclear():
+            self.stopping = True
 
     def _record(self, results: dict[uuid.UUID, Result]) -> None:
         with practice_scope(self.lane.practice_id):
@@ -214,7 +222,7 @@ class _Run:
                     self._resume()
             case Later(http_status=429):
                 rates.halve(self.identity)
-            case Later(code=code) if code == TOO_LATE:
+            case Later(code=code) if code in _SAYS_NOTHING:
                 pass
             case Later() | Unclear():
                 self.silent += 1
@@ -224,6 +232,10 @@ class _Run:
                 self.silent = 0
                 # record() has already let the sender rest.
                 self.stopping = self.stopping or effect(code) == Effect.PAUSE_SENDER
+
+    def _too_unclear(self) -> bool:
+        with practice_scope(self.lane.practice_id):
+            return trip_if_unclear(self.identity.pk)
 
     def _pause(self, reason: str) -> None:
         self.stopping = True

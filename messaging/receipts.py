@@ -8,17 +8,16 @@ whole product (contact points, patients, attempts, messages), so reports about o
 
 import datetime as dt
 import logging
-from dataclasses import dataclass
-from typing import Any
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Case, Q, When
 from django.db.models.functions import Coalesce
 
 from audience import consent
 from audience.models import Channel, ConsentEvent, ContactPoint
-from messaging import inbound
+from messaging import deliveries, inbound
 from messaging.errors import Effect, effect, explain
+from messaging.heard import Heard, hear
 from messaging.models import Attempt, Message, ProviderEvent
 from messaging.outcomes import PROBE_SECONDS, pause_identity
 from messaging.withdraw import withdraw
@@ -40,34 +39,6 @@ class NotOurs(Exception):
     """The event names a hand-over that is not this identity's, or not to this address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One report in our words. `state` None: it says nothing about how far the message got."""
-
-    provider_id: str = ""
-    state: str | None = None
-    code: str = ""
-    # Set on the message to the time it was heard: opened_at, bounced_at, complained_at, unsubscribed_at.
-    happened: tuple[str, ...] = ()
-    recipient: str = ""
-
-
-TWILIO_STATES = {
-    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent", "partially_delivered"), State.SENT),
-    **dict.fromkeys(("delivered", "read"), State.DELIVERED),
-    "undelivered": State.UNDELIVERED,
-    **dict.fromkeys(("failed", "canceled"), State.FAILED),
-}
-# Only someone who has the email can do these.
-MAILGUN_ARRIVED = {
-    "delivered": (),
-    "clicked": (),
-    "opened": ("opened_at",),
-    "complained": ("complained_at",),
-    "unsubscribed": ("unsubscribed_at",),
-}
-
-
 def settle(event: ProviderEvent, *, may_answer: bool = False) -> str:
     """Apply a stored event; one that fails keeps its problem and is tried again by the tick.
 
@@ -78,6 +49,8 @@ def settle(event: ProviderEvent, *, may_answer: bool = False) -> str:
         with transaction.atomic():
             if event.kind == ProviderEvent.Kind.INBOUND:
                 answer = inbound.receive(event, may_answer=may_answer)
+            elif deliveries.apply_together([_as_report(event)]):
+                return ""
             else:
                 apply(event)
     except Exception as error:
@@ -97,7 +70,9 @@ def settle(event: ProviderEvent, *, may_answer: bool = False) -> str:
 
 
 def apply_open(practice_id: int) -> int:
-    """Try again what could not be applied when it came, patients' words first; how many events were looked at."""
+    """Apply what waits, patients' words first; how many events were looked at."""
+    with practice_scope(practice_id):
+        together = _together()
     with practice_scope(practice_id):
         its_turn = Q(retry_at=None) | Q(retry_at__lte=Now())
         patients_first = Case(When(kind=ProviderEvent.Kind.INBOUND, then=0), default=1)
@@ -105,7 +80,16 @@ def apply_open(practice_id: int) -> int:
         events = list(waiting.select_for_update(skip_locked=True)[:AT_ONCE])
         for event in events:
             settle(event)
-        return len(events)
+        return together + len(events)
+
+
+def _together() -> int:
+    try:
+        with transaction.atomic():
+            return deliveries.apply_waiting()
+    except (DataError, IntegrityError):
+        # One of them spoils it for all; each alone finds out which.
+        return 0
 
 
 def apply(event: ProviderEvent) -> None:
@@ -129,35 +113,8 @@ def apply(event: ProviderEvent) -> None:
         _advance(message_id, heard)
 
 
-def hear(event: ProviderEvent) -> Heard:
-    said = event.payload
-    if event.kind == ProviderEvent.Kind.STATUS:
-        state = TWILIO_STATES.get(said.get("MessageStatus", ""))
-        code = said.get("ErrorCode", "") if state in {State.UNDELIVERED, State.FAILED} else ""
-        return Heard(said.get("MessageSid") or said.get("SmsSid", ""), state, code, recipient=said.get("To", ""))
-    name, sender_id = said["event"], said.get("message_id", "").strip("<>")
-    known: dict[str, Any] = {
-        "provider_id": f"<{sender_id}>" if sender_id else "",
-        "recipient": said.get("recipient") or "",
-    }
-    if name in MAILGUN_ARRIVED:
-        code = "complained" if name == "complained" else ""
-        return Heard(state=State.DELIVERED, code=code, happened=MAILGUN_ARRIVED[name], **known)
-    if name == "accepted":
-        return Heard(state=State.SENT, **known)
-    if name == "rejected":
-        return Heard(state=State.FAILED, code="mail_refused", **known)
-    if name == "failed" and said.get("severity") == "permanent":
-        return Heard(state=State.UNDELIVERED, code=_bounce(said.get("reason") or ""), happened=("bounced_at",), **known)
-    # A temporary failure: the mail service goes on trying and will say how it ended.
-    return Heard(**known)
-
-
-def _bounce(reason: str) -> str:
-    """Mailgun's reason in the words of messaging.errors. Only a mailbox that refused for good is never tried again."""
-    if reason == "bounce":
-        return "hard_bounce"
-    return "suppressed" if reason.startswith("suppress-") else "soft_bounce"
+def _as_report(event: ProviderEvent) -> deliveries.Report:
+    return deliveries.Report(event.pk, event.identity_id, event.kind, event.attempt_key, event.payload)
 
 
 def _attempt_of(event: ProviderEvent, heard: Heard) -> Attempt | None:

@@ -4,7 +4,9 @@ from django.conf import settings
 from django.db import connection
 
 from messaging import reconcile as reconciling
+from messaging.breaker import trip_if_unclear
 from messaging.dispatch import dispatch_lane
+from messaging.models import SendingIdentity
 from messaging.reap import reap
 from messaging.receipts import apply_open
 from trackstat.celery import app, practice_task, ring
@@ -15,7 +17,8 @@ from trackstat.tenancy.scope import across_practices, current_practice_id, pract
 def tick() -> None:
     """Wake every lane with something due, and mend the practices where something is left over."""
     with across_practices("tick"):
-        lanes, practices, uncertain = _rows(_LANES_ANYWHERE), _rows(_TO_MEND), _rows(_UNCERTAIN, _LOOKS)
+        lanes, practices = _rows(_LANES_ANYWHERE), _rows(_TO_MEND, [settings.DISPATCH_LEASE_SECONDS])
+        uncertain = _rows(_UNCERTAIN, _LOOKS)
     for practice_id in practices:
         ring(mend, *practice_id)
     for practice_id in uncertain:
@@ -40,7 +43,10 @@ def dispatch(practice_id: int, identity_id: int) -> None:
 @practice_task(name="messaging.mend", expires=settings.TICK_SECONDS)
 def mend() -> None:
     """Take back expired leases, and apply what providers told us and could not be applied at once."""
-    reap()
+    _, unclear = reap()
+    if unclear:
+        for identity_id in SendingIdentity.objects.values_list("pk", flat=True):
+            trip_if_unclear(identity_id)
     apply_open(current_practice_id())
 
 
@@ -73,6 +79,10 @@ SELECT i.practice_id, i.id FROM messaging_sendingidentity i
 """
 _TO_MEND = """
 SELECT practice_id FROM messaging_message WHERE state IN ('claimed', 'sending') AND lease_until < trackstat.now()
+ UNION
+SELECT a.practice_id FROM messaging_attempt a
+  JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
+ WHERE a.outcome = '' AND m.state <> 'sending' AND a.started_at < trackstat.now() - make_interval(secs => %s)
  UNION
 SELECT practice_id FROM messaging_providerevent
  WHERE applied_at IS NULL AND (retry_at IS NULL OR retry_at <= trackstat.now())

@@ -175,6 +175,7 @@ def test_a_provider_that_is_away_is_left_alone_and_then_probed_with_one_message(
 
 def test_faults_of_the_carrier_neither_lose_nor_double(northside, text_line, due, run, states, sandbox, settings):
     settings.PROVIDER_READ_TIMEOUT = 0.4
+    settings.BREAKER_AT_LEAST = settings.BREAKER_MOST = 100
     sandbox.set_faults(
         [
             {"where": "sms", "action": "500_after", "match": {"every": 7}},
@@ -204,3 +205,18 @@ def test_every_code_is_explained_in_sentences():
     for code in [*codes(), "99999", ""]:
         said = explain(code)
         assert said.what.endswith(".") and (not said.advice or said.advice.endswith("."))
+
+
+def test_a_hand_over_left_open_behind_a_late_report_is_closed_when_nobody_can_be_at_it_any_more(
+    northside, sending, clock
+):
+    message, attempt = sending()
+    with practice_scope(northside):
+        Message.objects.filter(pk=message.pk).update(state="sent", lease_token=None, lease_until=None)
+        reap()
+        assert Attempt.objects.get(pk=attempt.pk).outcome == Attempt.Outcome.OPEN
+    clock.at(NOON + dt.timedelta(minutes=5))
+    with practice_scope(northside):
+        assert reap() == (0, 0)
+        assert Attempt.objects.get(pk=attempt.pk).outcome == Attempt.Outcome.UNKNOWN
+        assert Message.objects.get(pk=message.pk).state == "sent"
