@@ -14,6 +14,7 @@ from audience.models.choices import (
     ReferralSource,
     ServiceCode,
 )
+from audience.models.connection import EhrConnection, EhrSync
 from audience.models.consent import Category, Channel, ConsentEvent, ContactPoint
 from audience.models.ehr import ImportRejection, ImportRun
 from audience.models.patient import Patient
@@ -33,6 +34,8 @@ __all__ = [
     "Coverage",
     "Diagnosis",
     "DiagnosisCode",
+    "EhrConnection",
+    "EhrSync",
     "FeeSchedule",
     "ImportRejection",
     "ImportRun",
