@@ -192,6 +192,7 @@ class Storm:
         self.rig.restart_database()
 
     def flush(self) -> None:
+        self.wait_for(lambda: self.rig.services.valkey.running() is not None, "the broker to be back")
         self.say("broker flushed")
         self.rig.flush_broker()
 
