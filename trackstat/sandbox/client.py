@@ -47,6 +47,21 @@ class SandboxClient:
         said = {"api_key": api_key, "signing_key": signing_key, "tracking_url": tracking_url}
         return self._ask("PUT", f"/sandbox/api/domains/{quote(domain, safe='')}", said)
 
+    def register_ehr(self, name: str, folder: str, clients: dict[str, dict], **more: Any) -> dict:
+        """An EHR with the FHIR files of a folder. `clients`: {client id: {jwks or jwks_url, scopes}}; `more`: see docs.
+
+        A second call replaces the first. Answers with its `base_url`.
+        """
+        return self._ask("PUT", f"/sandbox/api/ehrs/{quote(name)}", {"folder": folder, "clients": clients} | more)
+
+    def ehr(self, name: str) -> dict:
+        """What is registered, and the `exports` that lie there."""
+        return self._ask("GET", f"/sandbox/api/ehrs/{quote(name)}")
+
+    def delete_in_ehr(self, name: str, references: list[str]) -> dict:
+        """The EHR has these no more, e.g. Patient/7."""
+        return self._ask("POST", f"/sandbox/api/ehrs/{quote(name)}/deletions", {"references": references})
+
     def clock(self) -> dict:
         return self._ask("GET", "/sandbox/api/clock")
 

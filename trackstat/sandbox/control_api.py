@@ -53,13 +53,13 @@ class ControlApi:
         )
 
     async def put_account(self, request: web.Request) -> web.Response:
-        account = self.sandbox.accounts.put_account(request.match_info["sid"], await _body(request))
+        account = self.sandbox.accounts.put_account(request.match_info["sid"], await body_of(request))
         return said(
             {"sid": account.sid, "numbers": account.all_numbers(), "opt_out_handling": account.opt_out_handling}
         )
 
     async def put_domain(self, request: web.Request) -> web.Response:
-        domain = self.sandbox.accounts.put_domain(request.match_info["domain"], await _body(request))
+        domain = self.sandbox.accounts.put_domain(request.match_info["domain"], await body_of(request))
         return said({"domain": domain.name, "tracking_url": domain.tracking_url})
 
     async def get_clock(self, request: web.Request) -> web.Response:
@@ -67,7 +67,7 @@ class ControlApi:
         return said({"offset_seconds": clock.offset_seconds, "time": clock.now().isoformat()})
 
     async def put_clock(self, request: web.Request) -> web.Response:
-        offset = (await _body(request)).get("offset_seconds")
+        offset = (await body_of(request)).get("offset_seconds")
         if isinstance(offset, bool) or not isinstance(offset, int | float):
             raise ValueError("offset_seconds is a number")
         self.sandbox.clock.offset_seconds = offset
@@ -78,19 +78,19 @@ class ControlApi:
         return said(self.sandbox.pace.as_json())
 
     async def put_pace(self, request: web.Request) -> web.Response:
-        self.sandbox.pace.change(await _body(request))
+        self.sandbox.pace.change(await body_of(request))
         return await self.get_pace(request)
 
     async def get_faults(self, request: web.Request) -> web.Response:
         return said({"rules": [rule.as_json() for rule in self.sandbox.faults.rules]})
 
     async def put_faults(self, request: web.Request) -> web.Response:
-        body = await _body(request, list)
+        body = await body_of(request, list)
         self.sandbox.faults.plan(body.get("rules", []) if isinstance(body, dict) else body)
         return await self.get_faults(request)
 
     async def put_line_types(self, request: web.Request) -> web.Response:
-        body = await _body(request, list)
+        body = await body_of(request, list)
         try:
             rules = [LineType(r["match"], r["type"], r.get("carrier", "Sandbox")) for r in body]
             for rule in rules:
@@ -122,7 +122,7 @@ class ControlApi:
         )
 
     async def text_from(self, request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await body_of(request)
         reception = await self.sandbox.inbound.receive(
             self.session, request.match_info["number"], str(body.get("to") or ""), str(body.get("body") or "")
         )
@@ -140,7 +140,7 @@ class ControlApi:
 
     async def act_on_mail(self, request: web.Request) -> web.Response:
         mail = self._mail(request)
-        body = await _body(request) if request.can_read_body else {}
+        body = await body_of(request) if request.can_read_body else {}
         return said(
             await act_on(self.sandbox, self.session, mail, request.match_info["act"], str(body.get("url") or ""))
         )
@@ -187,7 +187,7 @@ def said(body, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
 
-async def _body(request: web.Request, *also: type):
+async def body_of(request: web.Request, *also: type):
     """Only as application/json: a web page elsewhere cannot send that here unasked. Raises ValueError."""
     if request.content_type != "application/json":
         raise ValueError("send application/json")

@@ -18,6 +18,7 @@ REQUEST_ACTIONS = {
     "stall_after",
     "latency",
 }
+EHR_ACTIONS = {"429", "500_before", "reset_before", "stall_before", "latency"}
 CALLBACK_ACTIONS = {"drop", "double", "delay", "shuffle"}
 ACTIONS = {
     "sms": REQUEST_ACTIONS,
@@ -28,6 +29,11 @@ ACTIONS = {
     "email.list": (REQUEST_ACTIONS - {"500_after", "reset_after"}) | {"list_lag"},
     "email.webhook": CALLBACK_ACTIONS,
     "smtp": {"smtp_drop_after_data", "smtp_drop_before_data", "smtp_4xx", "smtp_5xx", "stall_after", "latency"},
+    "ehr.token": EHR_ACTIONS,
+    "ehr.export": EHR_ACTIONS | {"expired_token"},
+    "ehr.status": EHR_ACTIONS | {"expired_token", "gone", "error"},
+    "ehr.file": EHR_ACTIONS | {"expired_token", "expired_link", "cut", "cut_silently"},
+    "ehr.search": EHR_ACTIONS | {"expired_token"},
 }
 _MATCH = {"to", "from", "body", "status", "nth", "every", "after", "rate", "seed", "count"}
 _TEXTS = {"to", "from", "body", "status"}

@@ -10,6 +10,8 @@ from trackstat.sandbox.accounts import Accounts
 from trackstat.sandbox.carrier import Carrier
 from trackstat.sandbox.clock import Clock
 from trackstat.sandbox.courier import Courier
+from trackstat.sandbox.ehr_exports import Exports
+from trackstat.sandbox.ehrs import Ehrs
 from trackstat.sandbox.faults import Faults
 from trackstat.sandbox.inbound import Inbound
 from trackstat.sandbox.ledger import Ledger
@@ -57,6 +59,7 @@ class Sandbox:
         )
         self.mailgun = MailgunApi(self.accounts, self.clock, self.mail_events, self.faults, self.ledger, self.mails)
         self.mailbox = Mailbox(self.clock, self.faults, self.ledger, self.mails)
+        self.ehrs, self.exports = Ehrs(folder / "ehrs.json"), Exports(folder / "ehr-exports")
         self.twilio = TwilioApi(
             self.accounts, self.carrier, self.clock, self.faults, self.ledger, self.lines, self.messages
         )

@@ -11,6 +11,8 @@ import aiohttp
 from aiohttp import web
 
 from trackstat.sandbox.control_api import ControlApi, said
+from trackstat.sandbox.ehr_api import EhrApi
+from trackstat.sandbox.ehr_control import EhrControl
 from trackstat.sandbox.pages import Pages
 from trackstat.sandbox.refusals import Refusal
 from trackstat.sandbox.sandbox import Sandbox
@@ -42,7 +44,10 @@ def application(sandbox: Sandbox, session: aiohttp.ClientSession, *, trust_netwo
     app.add_routes(sandbox.twilio.routes())
     app.add_routes(ServicesApi(sandbox.twilio).routes())
     app.add_routes(sandbox.mailgun.routes())
+    ehr = EhrApi(sandbox.clock, sandbox.ehrs, sandbox.exports, sandbox.faults, sandbox.ledger, session)
+    app.add_routes(ehr.routes())
     app.add_routes(ControlApi(sandbox, session).routes())
+    app.add_routes(EhrControl(sandbox).routes())
     app.add_routes(Pages(sandbox, session).routes())
     return app
 
