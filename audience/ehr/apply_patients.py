@@ -9,7 +9,7 @@ from typing import Any
 from audience.consent import reachable
 from audience.ehr.compare import PATIENT_COLUMNS
 from audience.ehr.facts import FACTS
-from audience.ehr.staging import rows, run
+from audience.ehr.staging import analyze, rows, run
 
 _NAMES = ", ".join(PATIENT_COLUMNS)
 
@@ -32,8 +32,7 @@ def take_chunk(of: dict[str, Any]) -> None:
                 SELECT * FROM ehr_{name} WHERE {key} COLLATE "C" BETWEEN %(first)s AND %(last)s""",
             of,
         )
-    for table in ("chunk_key", "chunk_patient", "chunk_appointment"):
-        run(f"ANALYZE {table}")
+    analyze("chunk_key", "chunk_patient", "chunk_appointment")
 
 
 def make_contact_points(of: dict[str, Any]) -> None:

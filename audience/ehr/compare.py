@@ -7,7 +7,7 @@ its practice and source allow. Whatever is equal is not looked at again: the sam
 from typing import Any
 
 from audience.ehr.facts import CHANGES, compare_facts
-from audience.ehr.staging import rows, run
+from audience.ehr.staging import analyze, rows, run
 
 # Changes in one transaction (a patient's are never split): it holds its patients' locks for less than a second.
 CHUNK = 5000
@@ -220,8 +220,7 @@ def _deal(of: dict[str, Any]) -> None:
     run("""CREATE INDEX ON ehr_patient_change (external_id COLLATE "C")""")
     for table in _BY_PATIENT:
         run(f"""CREATE INDEX ON {table} (patient_key COLLATE "C")""")
-    for table in ("ehr_key", "ehr_patient_change", *_BY_PATIENT):
-        run(f"ANALYZE {table}")
+    analyze("ehr_key", "ehr_patient_change", *_BY_PATIENT)
 
 
 def chunks() -> list[tuple[str, str]]:

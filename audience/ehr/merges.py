@@ -10,7 +10,7 @@ stays until the EHR says where it belongs.
 from typing import Any
 
 from audience import rollups
-from audience.ehr.staging import rows, run
+from audience.ehr.staging import analyze, rows, run
 from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import practice_scope
 
@@ -53,7 +53,7 @@ def follow(of: dict[str, Any]) -> None:
         of,
     )
     run("CREATE INDEX ON ehr_merged (old_key)")
-    run("ANALYZE ehr_merged")
+    analyze("ehr_merged")
     for table in ("ehr_appointment", "ehr_case", "ehr_entry"):
         run(f"UPDATE {table} SET patient_key = m.new_key FROM ehr_merged m WHERE m.old_key = {table}.patient_key")
 

@@ -11,7 +11,7 @@
 
 from collections import Counter
 
-from audience.ehr.staging import rows, run
+from audience.ehr.staging import analyze, rows, run
 from audience.ehr.words import DELETED
 from audience.ehr.zones import zones_of
 
@@ -47,15 +47,14 @@ def join() -> None:
     _join_accounts()
     _find_bills()
     _tell_insurers()
-    for table in ("ehr_patient", "ehr_appointment", "ehr_case", "ehr_entry", *FACTS):
-        run(f"ANALYZE {table}")
+    analyze("ehr_patient", "ehr_appointment", "ehr_case", "ehr_entry", *FACTS)
 
 
 def name() -> None:
     """Step 4."""
     _name_places()
     _find_zones()
-    run("ANALYZE ehr_used_place")
+    analyze("ehr_used_place")
 
 
 def _keep_what_is_there(table: str) -> Counter[str]:
@@ -263,4 +262,4 @@ def _find_zones() -> None:
         "INSERT INTO ehr_zone SELECT * FROM unnest(%(codes)s::text[], %(zones)s::text[])",
         {"codes": list(zones), "zones": list(zones.values())},
     )
-    run("ANALYZE ehr_zone")
+    analyze("ehr_zone")

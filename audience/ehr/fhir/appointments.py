@@ -92,7 +92,9 @@ def _left_out(status: str, word: str | None) -> str:
 
 def _case(named: Iterable[Reference] | None) -> str:
     """An episode of care before an account, which may be no case at all."""
-    keys = sorted(filter(None, (key_of(one, ("EpisodeOfCare", "Account")) for one in named or ())), reverse=True)
+    if not named:
+        return ""
+    keys = sorted(filter(None, (key_of(one, ("EpisodeOfCare", "Account")) for one in named)), reverse=True)
     return keys[0] if keys else ""
 
 

@@ -49,15 +49,15 @@ _NOTHING = "It states nothing that is kept"
 _MOST_CENTS = 10**12
 
 
-def claim(found: Bill, origin: Origin, zone: ZoneInfo, external_id: str) -> Iterator[Staged]:
+def claim(found: Bill, origin: Origin, zone: ZoneInfo, external_id: str) -> list[Staged]:
     return _bill("Claim", found, origin, zone, external_id)
 
 
-def benefit(found: Bill, origin: Origin, zone: ZoneInfo, external_id: str) -> Iterator[Staged]:
+def benefit(found: Bill, origin: Origin, zone: ZoneInfo, external_id: str) -> list[Staged]:
     return _bill("ExplanationOfBenefit", found, origin, zone, external_id)
 
 
-def _bill(kind: str, found: Bill, origin: Origin, zone: ZoneInfo, external_id: str) -> Iterator[Staged]:
+def _bill(kind: str, found: Bill, origin: Origin, zone: ZoneInfo, external_id: str) -> list[Staged]:
     """What an ExplanationOfBenefit repeats of a claim that came, too, is the claim's to say (`resolve`)."""
     left_out = meaning(found.status, BILL_STATUS) or BILL_USE.get(found.use or "", "")
     about = key_of(found.claim, ("Claim",))
@@ -65,14 +65,16 @@ def _bill(kind: str, found: Bill, origin: Origin, zone: ZoneInfo, external_id: s
     if not left_out:
         period = found.billable_period
         billed_on = clean.local_day((period.start if period else None) or found.created, "created", zone)
-        facts += _services(found, billed_on, zone)
-        facts += _diagnoses(found, billed_on)
-        facts += _payments(found, billed_on, zone)
+        if found.item or found.procedure:
+            facts += _services(found, billed_on, zone)
+        if found.diagnosis:
+            facts += _diagnoses(found, billed_on)
+        if found.payment or found.total:
+            facts += _payments(found, billed_on, zone)
         facts += _insurer(found, billed_on)
         if not facts:
             left_out = _NOTHING
-    yield entry(kind, found, found.patient, origin, zone, external_id, left_out, about)
-    yield from facts
+    return [entry(kind, found, found.patient, origin, zone, external_id, left_out, about), *facts]
 
 
 def _services(found: Bill, billed_on: date | None, zone: ZoneInfo) -> Iterator[Staged]:
@@ -115,18 +117,22 @@ def _payments(found: Bill, billed_on: date | None, zone: ZoneInfo) -> Iterator[S
         yield StagedPayment(Payer.PATIENT.value, by_patient, billed_on)
 
 
-def _insurer(found: Bill, billed_on: date | None) -> Iterator[Staged]:
+def _insurer(found: Bill, billed_on: date | None) -> list[Staged]:
     """Whom the bill went to: the insurer, else who pays the coverage that it contains or names by words alone."""
     if billed_on is None:
-        return
-    payers = [found.insurer, *(payer for insurance in _insurances(found) for payer in _payors(insurance, found))]
-    for payer in payers:
+        return []
+    for payer in _payers(found):
         key, name = company(payer, found.contained)
-        if name.lower() in SELF_PAYING:
-            return
         if key or name:
-            yield StagedCoverage(key, name, "", True, billed_on, None, billed_on)
-            return
+            paying = name.lower() in SELF_PAYING
+            return [] if paying else [StagedCoverage(key, name, "", True, billed_on, None, billed_on)]
+    return []
+
+
+def _payers(found: Bill) -> Iterator[Reference | None]:
+    yield found.insurer
+    for insurance in _insurances(found):
+        yield from _payors(insurance, found)
 
 
 def _insurances(found: Bill) -> list[Reference]:

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from audience.ehr.clean import text
 from audience.ehr.fhir.resources import Identifier, Reference
 
+# As nearly all are written; the other shapes cost more to tell.
+_PLAIN = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})")
 _TYPED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.\-_]{1,200})(?:/_history/[^/]*)?$")
 _CONDITIONAL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)\?identifier=(.+)$")
 
@@ -21,7 +23,7 @@ def target(reference: Reference | None) -> tuple[str, str]:
     if reference is None:
         return "", ""
     kind, address = reference.type or "", reference.reference or ""
-    if found := _TYPED.search(address):
+    if found := _PLAIN.fullmatch(address) or _TYPED.search(address):
         return found[1], found[2]
     if found := _CONDITIONAL.search(address):
         system, bar, value = unquote(found[2]).partition("|")

@@ -1,6 +1,6 @@
 """From a resource's bytes to the staged records it stands for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,7 +64,7 @@ def stage(found: Resource | Deletion, reading: Reading) -> list[Staged] | Reject
     try:
         if isinstance(found, Deletion):
             return list(_taken_back(found))
-        return list(_records(found, kind, reading))
+        return _records(found, kind, reading)
     except Rejected as refusal:
         reason = str(refusal)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, ArithmeticError) as error:
@@ -72,17 +72,18 @@ def stage(found: Resource | Deletion, reading: Reading) -> list[Staged] | Reject
     return Rejection(found.file, found.line, kind, found.external_id, reason)
 
 
-def _records(resource: Resource, kind: str, reading: Reading) -> Iterator[Staged]:
+def _records(resource: Resource, kind: str, reading: Reading) -> list[Staged]:
     found = _decoders[kind].decode(resource.body)
     external_id = text(found.id or resource.full_url.removeprefix("urn:uuid:"), "id", 170)
     if not external_id:
         raise Rejected(reasons.NO_ID)
-    yield from _MAPPINGS[kind](found, Origin(resource.file, resource.line), reading, external_id)
+    records = list(_MAPPINGS[kind](found, Origin(resource.file, resource.line), reading, external_id))
     if resource.full_url.startswith("urn:") and resource.full_url.removeprefix("urn:uuid:") != external_id:
-        yield StagedAlias(kind, resource.full_url, external_id)
+        records.append(StagedAlias(kind, resource.full_url, external_id))
     for identifier in getattr(found, "identifier", None) or ():
         if alias := _alias(identifier):
-            yield StagedAlias(kind, alias, external_id)
+            records.append(StagedAlias(kind, alias, external_id))
+    return records
 
 
 def _patient(found: Patient, origin: Origin, reading: Reading, external_id: str) -> Iterator[Staged]:
@@ -101,7 +102,7 @@ def _role(found: PractitionerRole, origin: Origin, reading: Reading, external_id
         yield StagedAlias("PractitionerRole", external_id, key)
 
 
-type Mapping = Callable[[Any, Origin, Reading, str], Iterator[Staged]]
+type Mapping = Callable[[Any, Origin, Reading, str], Iterable[Staged]]
 
 
 def _place(kind: str) -> Mapping:
@@ -112,10 +113,10 @@ def _place(kind: str) -> Mapping:
 
 
 def _one(record: Callable[[Any, Origin, ZoneInfo, str], Staged]) -> Mapping:
-    return lambda found, origin, reading, external_id: iter((record(found, origin, reading.zone, external_id),))
+    return lambda found, origin, reading, external_id: (record(found, origin, reading.zone, external_id),)
 
 
-def _many(records: Callable[[Any, Origin, ZoneInfo, str], Iterator[Staged]]) -> Mapping:
+def _many(records: Callable[[Any, Origin, ZoneInfo, str], Iterable[Staged]]) -> Mapping:
     return lambda found, origin, reading, external_id: records(found, origin, reading.zone, external_id)
 
 

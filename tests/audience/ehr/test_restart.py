@@ -1,4 +1,4 @@
-"""An import that is killed leaves whole chunks behind, and the next one finishes the work."""
+"""An import that is killed leaves whole chunks behind, the next one finishes the work; and it leaves tables in order."""
 
 import datetime as dt
 import os
@@ -92,3 +92,21 @@ def _environment() -> dict[str, str]:
     of = connection.settings_dict
     address = f"{quote(of['USER'])}:{quote(of['PASSWORD'])}@{of['HOST']}:{of['PORT']}/{of['NAME']}"
     return os.environ | {"DATABASE_URL": f"postgresql://{address}", "DJANGO_SETTINGS_MODULE": "trackstat.settings"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_large_import_an_audience_is_counted_from_the_index_alone(northside, tmp_path, owner):
+    write(replace(NORTHSIDE, patients=400), tmp_path, AT)
+    import_folder(northside, tmp_path)
+    visible = dict(owner.execute("SELECT relname, relallvisible > 0 FROM pg_class WHERE relname LIKE 'audience%'"))
+    assert visible["audience_patient"]
+    assert visible["audience_appointment"]
+    owner.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    plan = owner.execute(
+        """EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) FROM audience_patient
+           WHERE practice_id = %s AND merged_into_id IS NULL AND last_visit_on < '2026-06-01'""",
+        [northside.pk],
+    ).fetchall()
+    words = "\n".join(line for (line,) in plan)
+    assert "Index Only Scan using patient_last_visit" in words
+    assert "Heap Fetches: 0" in words
