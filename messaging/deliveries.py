@@ -4,10 +4,12 @@ Whatever says more (errors, opt-outs, opened, a number that did not work before)
 looks at one report after the other. Both move the same rows the same way and lock them in the same order.
 """
 
-import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
+
+import msgspec
+from django.db import DataError, IntegrityError, transaction
 
 from audience.models import Channel, ContactPoint
 from messaging.heard import Heard, hear
@@ -19,6 +21,9 @@ State, Validity = Message.State, ContactPoint.Validity
 
 AT_ONCE = 1000
 _RANK = {State.SENT: 0, State.DELIVERED: 1}
+
+_decode = msgspec.json.Decoder(dict).decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Report(NamedTuple):
@@ -42,9 +47,20 @@ class _Handed(NamedTuple):
 
 
 def apply_waiting(limit: int = AT_ONCE) -> int:
-    """The oldest reports that wait, in the practice in scope with nothing else in the transaction; how many were."""
+    """The oldest reports nobody has looked at, in the practice in scope with nothing else in the transaction.
+
+    How many could be applied here. The others are left to be looked at one by one.
+    """
     rows = prepared.run(_WAITING, {"practice": current_practice_id(), "limit": limit})
-    return len(apply_together(Report(*row[:4], json.loads(str(row[4]))) for row in rows))
+    try:
+        with transaction.atomic():
+            done = apply_together(Report(*row[:4], _decode(row[4])) for row in rows)
+    except (DataError, IntegrityError):
+        # One of them spoils it for all; each alone finds out which.
+        done = set()
+    if others := {row[0] for row in rows} - done:
+        prepared.run(_ONE_BY_ONE, {"practice": current_practice_id(), "ids": prepared.array(others)})
+    return len(done)
 
 
 def apply_together(reports: Iterable[Report]) -> set[int]:
@@ -73,18 +89,16 @@ def _plain(report: Report) -> tuple[Report, Heard] | None:
 
 
 def _find(plain: dict[int, tuple[Report, Heard]]) -> list[_Handed]:
-    told = [
-        {
-            "event_id": report.id,
-            "identity_id": report.identity_id,
-            "key": str(report.attempt_key),
-            "recipient": heard.recipient.lower(),
-        }
-        for report, heard in plain.values()
-    ]
+    """The hand-overs of these reports; a report that names another sender or another address is none of ours."""
     keys = prepared.array({report.attempt_key for report, _ in plain.values()})
-    rows = prepared.run(_FIND, {"practice": current_practice_id(), "told": json.dumps(told), "keys": keys})
-    return [_Handed(*row) for row in rows]
+    found = {row[0]: row[1:] for row in prepared.run(_FIND, {"practice": current_practice_id(), "keys": keys})}
+    handed = []
+    for report, heard in plain.values():
+        if row := found.get(report.attempt_key):
+            identity_id, to_address, *known = row
+            if identity_id == report.identity_id and heard.recipient.lower() in {"", to_address}:
+                handed.append(_Handed(report.id, *known))
+    return handed
 
 
 def _lock_points(ids: set[int]) -> dict[int, tuple[str, str, bool]]:
@@ -118,7 +132,7 @@ def _move(handed: list[_Handed], plain: dict[int, tuple[Report, Heard]]) -> set[
         return set()
     values = {
         "practice": current_practice_id(),
-        "told": json.dumps(list(furthest.values())),
+        "told": _encode(list(furthest.values())).decode(),
         "attempts": prepared.array(furthest),
         "to_sent": prepared.array(_from(State.SENT)),
         "to_delivered": prepared.array(_from(State.DELIVERED)),
@@ -156,13 +170,11 @@ SELECT id, identity_id, kind, attempt_key, payload FROM messaging_providerevent
  ORDER BY received_at, id LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 """
 _FIND = f"""
-SELECT told.event_id, a.id, a.message_id, m.contact_point_id,
+SELECT a.key, m.identity_id, lower(m.to_address), a.id, a.message_id, m.contact_point_id,
        m.has_opt_out_line AND m.channel = '{Channel.TEXT}'
-  FROM jsonb_to_recordset(%(told)s::jsonb) AS told (event_id bigint, identity_id bigint, key uuid, recipient text)
-  JOIN messaging_attempt a ON a.practice_id = %(practice)s AND a.key = told.key
+  FROM messaging_attempt a
   JOIN messaging_message m ON m.practice_id = %(practice)s AND m.id = a.message_id
- WHERE a.key = ANY(%(keys)s::uuid[]) AND m.identity_id = told.identity_id
-   AND (told.recipient = '' OR told.recipient = lower(m.to_address))
+ WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[])
 """
 _POINTS = """
 SELECT id, channel, validity, introduced_at IS NULL FROM audience_contactpoint
@@ -201,6 +213,10 @@ UPDATE audience_contactpoint p
        validity_reason = CASE WHEN p.id = ANY(%(reached)s::bigint[]) THEN '' ELSE p.validity_reason END,
        introduced_at = CASE WHEN p.id = ANY(%(introduced)s::bigint[]) THEN trackstat.now() ELSE p.introduced_at END
  WHERE p.practice_id = %(practice)s AND (p.id = ANY(%(reached)s::bigint[]) OR p.id = ANY(%(introduced)s::bigint[]))
+"""
+_ONE_BY_ONE = """
+UPDATE messaging_providerevent SET retry_at = trackstat.now()
+ WHERE practice_id = %(practice)s AND id = ANY(%(ids)s::bigint[])
 """
 _APPLIED = """
 UPDATE messaging_providerevent SET applied_at = trackstat.now(), problem = ''

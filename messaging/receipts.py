@@ -9,7 +9,7 @@ whole product (contact points, patients, attempts, messages), so reports about o
 import datetime as dt
 import logging
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Case, Q, When
 from django.db.models.functions import Coalesce
 
@@ -72,24 +72,17 @@ def settle(event: ProviderEvent, *, may_answer: bool = False) -> str:
 def apply_open(practice_id: int) -> int:
     """Apply what waits, patients' words first; how many events were looked at."""
     with practice_scope(practice_id):
-        together = _together()
+        together = deliveries.apply_waiting()
     with practice_scope(practice_id):
-        its_turn = Q(retry_at=None) | Q(retry_at__lte=Now())
+        one_by_one = Q(retry_at__lte=Now()) | Q(retry_at=None, kind=ProviderEvent.Kind.INBOUND)
         patients_first = Case(When(kind=ProviderEvent.Kind.INBOUND, then=0), default=1)
-        waiting = ProviderEvent.objects.filter(its_turn, applied_at=None).order_by(patients_first, "received_at", "pk")
+        waiting = ProviderEvent.objects.filter(one_by_one, applied_at=None).order_by(
+            patients_first, "received_at", "pk"
+        )
         events = list(waiting.select_for_update(skip_locked=True)[:AT_ONCE])
         for event in events:
             settle(event)
-        return together + len(events)
-
-
-def _together() -> int:
-    try:
-        with transaction.atomic():
-            return deliveries.apply_waiting()
-    except (DataError, IntegrityError):
-        # One of them spoils it for all; each alone finds out which.
-        return 0
+    return together + len(events)
 
 
 def apply(event: ProviderEvent) -> None:
