@@ -41,8 +41,21 @@ def text_line(made: Practice, **fields) -> SendingIdentity:
         return TextIdentityFactory(rate_per_second=1_000_000, **fields)
 
 
-def due_texts(made: Practice, identity: SendingIdentity, number: int) -> None:
-    """That many enrollments of a blast under way, each with its text waiting."""
+def launched(made: Practice, identity: SendingIdentity, number: int) -> None:
+    """A blast that was switched on this moment: everybody is enrolled, no text is written yet."""
+    with practice_scope(made):
+        step = StepFactory(content=ContentFactory(body=TEXT), campaign=CampaignFactory(state="enabled"))
+    values = {"practice": made.pk, "campaign": step.campaign_id, "number": number}
+    with owner() as connection:
+        connection.execute(ENROLLMENTS.replace("'done'", "'active'"), values)
+        connection.execute(
+            "UPDATE campaigns_campaign SET enabled_at = trackstat.now() WHERE id = %s", [step.campaign_id]
+        )
+        connection.execute("VACUUM ANALYZE campaigns_enrollment")
+
+
+def due_texts(made: Practice, identity: SendingIdentity, number: int, *, tidy: bool = True) -> None:
+    """That many enrollments of a blast under way, each with its text waiting; `tidy`: VACUUM ANALYZE afterwards."""
     with practice_scope(made):
         content = ContentFactory(body=TEXT)
         step = StepFactory(content=content, campaign=CampaignFactory(state="sending"))
@@ -57,7 +70,8 @@ def due_texts(made: Practice, identity: SendingIdentity, number: int) -> None:
     with owner() as connection:
         connection.execute(ENROLLMENTS, values)
         connection.execute(TEXTS, values)
-        connection.execute("VACUUM ANALYZE campaigns_enrollment, messaging_message")
+        if tidy:
+            connection.execute("VACUUM ANALYZE campaigns_enrollment, messaging_message")
 
 
 def content(made: Practice) -> Content:

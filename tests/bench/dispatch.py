@@ -17,11 +17,12 @@ from pathlib import Path
 
 import psutil
 
+from tests.bench import smtp
 from tests.bench.measure import Figure, interleaved, load
 from tests.bench.rig import owner, servers
 
 ROUNDS, NUMBER = 3, 10_000
-SANDBOX_NUMBER, LATENCY_MS, THREADS = 3_000, 80, 32
+SANDBOX_NUMBER, LATENCY_MS, THREADS, WANTED = 3_000, 80, 32, 150
 FEW, MANY = 10_000, 100_000
 CHUNK, LIMIT_TABLE = 100, "bench_limit"
 
@@ -33,17 +34,68 @@ def main() -> list[Figure]:
         data.noon()
         # Two practices, since two worker processes can work on two lanes.
         made = [data.practice(number, NUMBER // 2) for number in (1, 2)]
-        lines = [data.text_line(practice) for practice in made]
-        lanes = list(zip(made, lines, strict=True))
+        lanes = [(practice, data.text_line(practice)) for practice in made]
         with owner() as connection:
             connection.execute(_LIMIT)
-        with worker(folder, "null", processes=2):
-            _ours(data, lanes, 1_000), _limit(1_000)
-            _analyze()
-            found = interleaved(ROUNDS, ours=lambda: _ours(data, lanes, NUMBER), limit=lambda: _limit(NUMBER))
-        note = f"{NUMBER:,} texts a round, median of {ROUNDS}, two worker processes; {load()}"
-        yield_null = Figure("dispatch, null provider", found["ours"], found["limit"], "texts/s", 0.25, note=note)
-        return [yield_null]
+        return [
+            _without_a_carrier(folder, data, lanes),
+            _with_the_sandbox(folder, data, lanes[0][0]),
+            smtp.figure(),
+            _memory(folder, data, *lanes[0]),
+        ]
+
+
+def _without_a_carrier(folder: Path, data, lanes) -> Figure:
+    with worker(folder, "null", processes=2):
+        # Until PostgreSQL knows these tables and each process its statements.
+        _ours(data, lanes, 1_000, keep=True), _limit(1_000)
+        _analyze()
+        found = interleaved(ROUNDS, ours=lambda: _ours(data, lanes, NUMBER), limit=lambda: _limit(NUMBER))
+    note = f"{NUMBER:,} texts a round, median of {ROUNDS}, two worker processes; {load()}"
+    return Figure("dispatch, null provider", found["ours"], found["limit"], "texts/s", 0.25, note=note)
+
+
+def _with_the_sandbox(folder: Path, data, practice) -> Figure:
+    """The sandbox takes 80 ms for each text; its callbacks are not part of this figure."""
+    from trackstat.sandbox.client import SandboxClient
+
+    line = data.text_line(practice, account="AC" + "1" * 32)
+    with sandbox(folder):
+        client = SandboxClient(os.environ["SANDBOX_URL"])
+        client.register_account(line.account, "auth-token", numbers=[line.address])
+        client.set_pace(callbacks=[])
+        client.set_faults([{"where": "sms", "action": "latency", "ms": LATENCY_MS}])
+        with worker(folder, "real", processes=1):
+            _ours(data, [(practice, line)], 200)
+            rate = _ours(data, [(practice, line)], SANDBOX_NUMBER)
+        assert client.health()["messages"] == SANDBOX_NUMBER + 200
+    note = f"{SANDBOX_NUMBER:,} texts, one worker process of {THREADS} threads; {load()}"
+    return Figure(f"dispatch, sandbox of {LATENCY_MS} ms", rate, WANTED, "texts/s", 1, note=f"limit = wanted; {note}")
+
+
+def _memory(folder: Path, data, practice, line) -> Figure:
+    with worker(folder, "null", processes=1) as running:
+        sizes, sent = {}, 0
+        for until in (FEW, MANY):
+            while sent < until:
+                _ours(data, [(practice, line)], NUMBER // 2)
+                sent += NUMBER // 2
+            sizes[until] = max(child.memory_info().rss for child in running.children()) / 2**20
+    note = f"after {MANY:,} messages beside after {FEW:,}"
+    return Figure("memory of a worker", sizes[MANY], sizes[FEW], "MB", 1.05, most=True, note=note)
+
+
+@contextmanager
+def sandbox(folder: Path) -> Iterator[None]:
+    port, smtp_port = os.environ["SANDBOX_URL"].rpartition(":")[2], os.environ["EMAIL_PORT"]
+    command = [sys.executable, "-m", "trackstat.sandbox", "--port", port, "--smtp-port", smtp_port]
+    running = subprocess.Popen([*command, "--data", str(folder / "sandbox")], stdout=subprocess.PIPE, text=True)
+    try:
+        assert "ready" in running.stdout.readline()
+        yield
+    finally:
+        running.terminate()
+        running.wait(10)
 
 
 @contextmanager
@@ -62,10 +114,12 @@ def worker(folder: Path, kind: str, processes: int) -> Iterator[psutil.Process]:
         running.wait(30)
 
 
-def _ours(data, lanes, number: int) -> float:
-    """Texts a second through all lanes together."""
+def _ours(data, lanes, number: int, keep: bool = False) -> float:
+    """Texts a second through all lanes together; `keep`: they stay, as those of yesterday would."""
     from messaging.tasks import dispatch
 
+    with owner() as connection:
+        since = connection.execute("SELECT trackstat.now()").fetchone()[0]
     for practice, line in lanes:
         data.due_texts(practice, line, number // len(lanes))
     began = time.perf_counter()
@@ -74,10 +128,11 @@ def _ours(data, lanes, number: int) -> float:
     _until_none("SELECT 1 FROM messaging_message WHERE state IN ('pending', 'claimed', 'sending') LIMIT 1")
     took = time.perf_counter() - began
     with owner() as connection:
-        sent = connection.execute("SELECT count(*) FROM messaging_message WHERE state = 'sent'").fetchone()[0]
+        sent = connection.execute("SELECT count(*) FROM messaging_message WHERE sent_at >= %s", [since]).fetchone()[0]
         assert sent == number, sent
-        connection.execute("DELETE FROM messaging_attempt")
-        connection.execute("DELETE FROM messaging_message")
+        if not keep:
+            connection.execute("DELETE FROM messaging_attempt WHERE started_at >= %s", [since])
+            connection.execute("DELETE FROM messaging_message WHERE sent_at >= %s", [since])
         connection.execute("VACUUM messaging_attempt, messaging_message")
     return number / took
 
