@@ -1,4 +1,4 @@
-"""An import that is killed leaves whole chunks behind, the next one finishes the work; and it leaves tables in order."""
+"""An import that is killed leaves whole chunks behind and the next one finishes; tables are left in order."""
 
 import datetime as dt
 import os
