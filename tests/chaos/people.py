@@ -43,7 +43,6 @@ class Office:
     name: str
     texts: SendingIdentity
     mails: SendingIdentity | None = None
-    campaigns: list[int] = field(default_factory=list)
     keys: set[Key] = field(default_factory=set)
 
 
@@ -173,7 +172,6 @@ def draft_campaign(office: Office, channel: str) -> Campaign:
         drafts.save_step(campaign, channel, subject, body, Step.When.NOW, None, 0, campaign.version, None)
         drafts.save_definition(campaign, EVERYBODY, None, campaign.version, None)
         blast.load(campaign, None)
-    office.campaigns.append(campaign.pk)
     return campaign
 
 

@@ -11,20 +11,23 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psutil
 import psycopg
+import redis
 
 from tests.chaos import points
 from tests.chaos.launch import THRICE
-from tests.chaos.processes import Process
+from tests.chaos.processes import CHECKOUT, Process
 from trackstat.embedded import Services
 from trackstat.embedded.demo import GIVEN
 from trackstat.embedded.supervise import MARK, end_left_over
@@ -57,11 +60,11 @@ class NotReached(Exception):
 
 
 class Rig:
-    """Use as a context manager. `kept` says, at the end, whether to keep the logs."""
+    """Use as a context manager. `plant`: a bug in every process. `kept`: whether logs and ledger stay at the end."""
 
-    def __init__(self, plant: str = "", **settings: Any):
+    def __init__(self, plant: str = ""):
         self.folder = Path(tempfile.mkdtemp(prefix="trackstat-chaos-"))
-        self.plant, self._settings = plant, settings
+        self.plant = plant
         self.points = self.folder / "points"
         self.points.mkdir()
         self.workers: list[Process] = []
@@ -129,6 +132,7 @@ class Rig:
         """Start anew what was killed, as a supervisor does."""
         for worker in [worker for worker in self.workers if not worker.is_alive]:
             self.workers.remove(worker)
+            worker.kill()
             self.start_worker()
 
     def pool_of(self, worker: Process) -> list[int]:
@@ -175,18 +179,8 @@ class Rig:
         self.forget_connections()
 
     def flush_broker(self) -> None:
-        import redis
-
         with redis.Redis.from_url(self.env["REDIS_URL"]) as broker:
             broker.flushall()
-
-    @contextmanager
-    def no_broker(self) -> Iterator[None]:
-        self.services.valkey.stop()
-        try:
-            yield
-        finally:
-            self.services.valkey.start()
 
     # The database and the clock
 
@@ -216,11 +210,8 @@ class Rig:
 
     def manage(self, *arguments: str) -> int:
         """Run a command of manage.py; what it says is shown. Its exit code."""
-        import subprocess
-        import sys
-
         command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, cwd=self._root, env=os.environ | self.env).returncode
+        return subprocess.run(command, cwd=CHECKOUT, env=self.env).returncode
 
     # Start and end
 
@@ -233,7 +224,7 @@ class Rig:
         self.services.home.remember(throwaway=True)
         servers = self.services.hold()
         self.sandbox_process = self._sandbox()
-        numbers = {name: str(value) for name, value in (WAITS | self._settings).items()}
+        numbers = {name: str(value) for name, value in WAITS.items()}
         os.environ |= {
             **servers,
             **numbers,
@@ -258,10 +249,6 @@ class Rig:
         points.load()
         call_command("migrate", verbosity=0)
         self.set_clock(NOON)
-
-    @property
-    def _root(self) -> Path:
-        return Path(__file__).resolve().parents[2]
 
     @property
     def ledger(self) -> Path:

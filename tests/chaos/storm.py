@@ -131,8 +131,8 @@ class Storm:
 
     def plan(self) -> list[tuple[int, Callable[[], None]]]:
         """(after how many accepted messages, what), in order."""
-        happenings = [
-            *(lambda p=point, w=what: self.strike(p, w) for point, what in self._strikes()),
+        strikes = [lambda p=point, w=what: self.strike(p, w) for point, what in self._strikes()]
+        blows = [
             *([self.restart_database] * self.size.restarts),
             *([self.flush] * self.size.flushes),
             *([self.kill] * self.size.kills),
@@ -142,14 +142,15 @@ class Storm:
             self.stop_beat,
             self.roll,
         ]
-        self.dice.shuffle(happenings)
-        first, last = 0.04 * self.size.messages, self.size.calm * self.size.messages
-        places = sorted(int(self.dice.uniform(first, last)) for _ in happenings)
-        thrice = [
-            (int(0.1 * self.size.messages), lambda: self.thrice(True)),
-            (int(0.3 * self.size.messages), lambda: self.thrice(False)),
-        ]
-        return sorted([*thrice, *zip(places, happenings, strict=True)], key=lambda each: each[0])
+        thrice = [(0.1, lambda: self.thrice(True)), (0.3, lambda: self.thrice(False))]
+        # For a strike there must be enough left that comes past its point.
+        planned = [*thrice, *self._somewhen(strikes, 0.6), *self._somewhen(blows, self.size.calm)]
+        return [(int(share * self.size.messages), what) for share, what in sorted(planned, key=lambda each: each[0])]
+
+    def _somewhen(self, what: list[Callable[[], None]], last: float) -> Iterator[tuple[float, Callable[[], None]]]:
+        self.dice.shuffle(what)
+        for each in what:
+            yield self.dice.uniform(0.04, last), each
 
     def _strikes(self) -> Iterator[tuple[str, str]]:
         for point in points.POINTS:
@@ -164,7 +165,17 @@ class Storm:
     # What happens
 
     def strike(self, point: str, what: str) -> None:
-        strike = self.rig.strike(point, what, meanwhile=self._meanwhile)
+        helped = time.monotonic()
+
+        def meanwhile() -> None:
+            nonlocal helped
+            self._meanwhile()
+            # Nothing is reaped and nothing looked up where nobody has died in the middle.
+            if point in {"in_reap", "in_reconcile"} and time.monotonic() - helped > 8:
+                helped = time.monotonic()
+                self.kill()
+
+        strike = self.rig.strike(point, what, meanwhile=meanwhile)
         self.say(f"{what} at {point}")
         if what in {points.FREEZE, points.CUT}:
             self._after(FREEZE_SECONDS, strike.thaw)
