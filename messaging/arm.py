@@ -94,7 +94,9 @@ def _outgoing(go: list[Candidate], situation: Situation) -> dict[int, Outgoing]:
             mail = email(content.subject, content.body, candidate.values, candidate.token)
             words = {"subject": mail.subject, "body": mail.text, "html": mail.html, "headers": mail.headers}
         seconds = int((ends - moment).total_seconds())
-        made[candidate.message_id] = Outgoing(uuid.uuid4(), candidate.to_address, valid_seconds=seconds, **words)
+        made[candidate.message_id] = Outgoing(
+            uuid.uuid4(), candidate.to_address, valid_seconds=seconds, introduces=candidate.introduces, **words
+        )
     return made
 
 

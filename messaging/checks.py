@@ -57,6 +57,7 @@ class Candidate:
     time_zone: str = ""
     is_deceased: bool = False
     not_qualified: bool = False
+    introduces: bool = False
 
     @property
     def values(self) -> dict[str, str]:
@@ -147,6 +148,7 @@ def _look(candidates: list[Candidate]) -> None:
             candidate.time_zone,
             candidate.is_deceased,
             candidate.not_qualified,
+            candidate.introduces,
         ) = rows[candidate.message_id]
 
 
@@ -158,7 +160,8 @@ SELECT m.id,
        p.inactive_reason = '{Patient.InactiveReason.DECEASED}',
        m.category = '{Category.ANNOUNCEMENT}' AND EXISTS (
            SELECT FROM audience_patienttag pt JOIN audience_tag t ON t.practice_id = pt.practice_id AND t.id = pt.tag_id
-            WHERE pt.practice_id = m.practice_id AND pt.patient_id = m.patient_id AND t.always_excluded)
+            WHERE pt.practice_id = m.practice_id AND pt.patient_id = m.patient_id AND t.always_excluded),
+       m.has_opt_out_line AND c.introduced_at IS NULL
   FROM messaging_message m
   JOIN audience_patient p ON p.practice_id = m.practice_id AND p.id = m.patient_id
   JOIN audience_contactpoint c ON c.practice_id = m.practice_id AND c.id = m.contact_point_id

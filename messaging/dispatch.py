@@ -197,20 +197,22 @@ class _Run:
     def _record_some(self) -> None:
         wait(self.on_the_way, timeout=1, return_when=FIRST_COMPLETED)
         done, _ = wait(self.on_the_way, timeout=TOGETHER_SECONDS)
-        results = {self.on_the_way.pop(future).attempt_key: future.result() for future in done}
+        answers = [(self.on_the_way.pop(future), future.result()) for future in done]
+        results = {outgoing.attempt_key: result for outgoing, result in answers}
+        introducing = [outgoing.attempt_key for outgoing, _ in answers if outgoing.introduces]
         self.lane.renew()
         if not results:
             return
-        _patiently(lambda: self._record(results))
+        _patiently(lambda: self._record(results, introducing))
         for result in results.values():
             self.counts.outcomes[type(result).__name__.lower()] += 1
             self._take_note(result)
         if any(isinstance(result, Unclear) for result in results.values()) and self._too_unclear():
             self.stopping = True
 
-    def _record(self, results: dict[uuid.UUID, Result]) -> None:
+    def _record(self, results: dict[uuid.UUID, Result], introducing: list[uuid.UUID]) -> None:
         with practice_scope(self.lane.practice_id):
-            record_all(results)
+            record_all(results, introducing)
 
     def _take_note(self, result: Result) -> None:
         """Slow down, give up, or go on: what this answer says about the next ones."""

@@ -5,7 +5,7 @@ Nothing here ever takes a message back: a callback that was faster than our own 
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -80,16 +80,20 @@ def record(attempt: Attempt, result: Result) -> None:
     record_all({attempt.key: result})
 
 
-def record_all(results: Mapping[UUID, Result]) -> None:
-    """Settle hand-overs by the attempts' keys, in one transaction of the practice in scope."""
+def record_all(results: Mapping[UUID, Result], introducing: Collection[UUID] | None = None) -> None:
+    """Settle hand-overs by the attempts' keys, in one transaction of the practice in scope.
+
+    `introducing`: those that bring the opt-out line to an address for the first time, as arming found it; None = any.
+    """
     if not results:
         return
     with transaction.atomic():
         for key, result in results.items():
             if isinstance(result, Refused):
                 _mind_the_reason(key, result.code)
-        if accepted := [key for key, result in results.items() if isinstance(result, Accepted)]:
-            _run(_INTRODUCED, keys=prepared.array(accepted))
+        accepted = {key for key, result in results.items() if isinstance(result, Accepted)}
+        if brought := accepted if introducing is None else accepted & set(introducing):
+            _run(_INTRODUCED, keys=prepared.array(brought))
         told = _json([_told(key, result) for key, result in results.items()]).decode()
         keys, growing = prepared.array(results), prepared.array(GROWING)
         _run(_FINISH, told=told, keys=keys, growing=growing, longest=LONGEST_DELAY_SECONDS)

@@ -24,6 +24,8 @@ class Outgoing:
     headers: Mapping[str, str] = field(default_factory=dict)
     # Seconds the provider may hold it back before it is no longer worth sending.
     valid_seconds: int = 14_400
+    # Whether it brings the opt-out line to an address that has not had it.
+    introduces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
