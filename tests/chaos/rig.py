@@ -73,6 +73,7 @@ class Rig:
         self.env: dict[str, str] = {}
         self.kept = False
         self._names = 0
+        self._asking: psycopg.Connection | None = None
         # How many there were in this run: their names count up.
         self.hands = self.offices = 0
 
@@ -188,14 +189,18 @@ class Rig:
         from django.db import connections
 
         connections.close_all()
+        if self._asking is not None:
+            self._asking.close()
 
     def owner(self) -> psycopg.Connection:
         """As the owner of the tables, past row-level security; commits each statement."""
         return psycopg.connect(self.services.postgres.urls()["DATABASE_OWNER_URL"], autocommit=True)
 
     def rows(self, statement: str, values: Any = None) -> list[tuple]:
-        with self.owner() as owner:
-            return owner.execute(statement, values).fetchall()
+        """As the owner, on one connection: signing in costs more than most questions."""
+        if self._asking is None or self._asking.closed:
+            self._asking = self.owner()
+        return self._asking.execute(statement, values).fetchall()
 
     def set_clock(self, moment: dt.datetime) -> None:
         """Of product and sandbox, going on from there."""
@@ -302,7 +307,7 @@ def until(reached: Callable[[], Any], seconds: float, what: str, meanwhile: Call
             raise NotReached(f"waited {seconds:.0f} s for {what}")
         if meanwhile:
             meanwhile()
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def _free_port() -> int:
