@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from audience.models import Channel, ConsentEvent, ContactPoint, Patient
@@ -33,7 +33,10 @@ class Entry:
 
 
 def entries(patient: Patient) -> list[Entry]:
-    """The newest of each kind, oldest first, with a fixed number of queries."""
+    """The newest of each kind, oldest first, with a fixed number of queries.
+
+    What was exchanged under records that the EHR has merged into this patient belongs to it.
+    """
     found = [*_outgoing(patient), *_incoming(patient), *_consents(patient)]
     return sorted(found, key=lambda entry: entry.at)
 
@@ -49,9 +52,13 @@ def points(patient: Patient) -> dict[str, ContactPoint]:
     return found
 
 
+def _records(patient: Patient) -> QuerySet[Patient]:
+    return Patient.everyone.filter(Q(pk=patient.pk) | Q(merged_into=patient)).values("pk")
+
+
 def _outgoing(patient: Patient) -> list[Entry]:
     messages = (
-        Message.objects.filter(patient=patient)
+        Message.objects.filter(patient__in=_records(patient))
         .select_related("content")
         .annotate(at=Coalesce("armed_at", "done_at", "due_at"))
         .order_by("-at", "-pk")[:SHOWN]
@@ -91,7 +98,8 @@ def _email_words(message: Message) -> tuple[str, str]:
 
 def _incoming(patient: Patient) -> list[Entry]:
     found = []
-    for received in InboundMessage.objects.filter(patient=patient).order_by("-received_at", "-pk")[:SHOWN]:
+    theirs = InboundMessage.objects.filter(patient__in=_records(patient))
+    for received in theirs.order_by("-received_at", "-pk")[:SHOWN]:
         words = received.body or "(A message without words, such as a picture.)"
         found.append(Entry(received.received_at, "received", words, channel=received.channel, keyword=received.keyword))
         if received.auto_reply:

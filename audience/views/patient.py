@@ -16,7 +16,9 @@ from trackstat.tenancy.permissions import needs
 @needs("audience.view_patient")
 def patient(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything the practice knows about a patient; looking is recorded."""
-    found = get_object_or_404(Patient.objects.select_related("primary_provider"), pk=pk)
+    found = get_object_or_404(Patient.everyone.select_related("primary_provider"), pk=pk)
+    if found.merged_into_id:
+        return redirect_to(request, request.practice.url("audience:patient", found.merged_into_id))
     audit.record("patient.viewed", found)
     may_tag = request.membership.can("audience.change_tag")
     return page(

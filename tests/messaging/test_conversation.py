@@ -66,6 +66,16 @@ def test_the_thread_shows_both_ways_in_order_with_state_and_reason_in_words(ana,
     assert "Ask for a new number." in page
 
 
+def test_what_was_exchanged_under_a_record_that_was_merged_stays_in_the_conversation(ana, fred):
+    former = PatientFactory(first_name="Ann", cell="+16175550135")
+    MessageFactory(patient=former, body="Words of before", state="delivered", armed_at=now())
+    _received(former, "Answer of before")
+    Patient.everyone.filter(pk=former.pk).update(merged_into=ana, cell="", email="")
+    page = fred.get(_path(ana)).content.decode()
+    assert "Words of before" in page and "Answer of before" in page
+    assert fred.get(f"/northside/patients/{former.pk}/").headers["Location"] == f"/northside/patients/{ana.pk}/"
+
+
 def test_an_email_shows_its_subject_and_words_but_not_the_patients_unsubscribe_link(ana, fred):
     content = ContentFactory(
         channel="email", subject="Hi {{PatientFirstName}}", body="<p>See <b>you</b> & more soon</p>"
