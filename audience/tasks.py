@@ -1,12 +1,33 @@
 """What the audience has to do by itself as time passes."""
 
 from audience import rollups
-from trackstat.celery import app
+from audience.ehr.live.locks import place
+from audience.ehr.live.sync import work
+from audience.ehr.live.trouble import Patience
+from audience.models import EhrConnection
+from trackstat import clock
+from trackstat.celery import app, ring
 from trackstat.tenancy.models import Practice
+from trackstat.tenancy.scope import practice_scope
+
+# Seconds a worker may spend waiting for an EHR; what takes longer is looked at again by the next tick.
+_PATIENCE = 20
+# A first import of a large practice takes its time; one that is cut off goes on at the next tick.
+_LONGEST = 4 * 3600
 
 
 @app.task(name="audience.tick")
 def tick() -> None:
-    """Next visits that have passed move on, each practice in a transaction of its own."""
+    """Next visits that have passed move on, and due connections to EHRs are rung; each practice in its own scope."""
     for practice in Practice.objects.order_by("pk"):
         rollups.refresh_next_visits(practice)
+        with practice_scope(practice):
+            for connection in EhrConnection.objects.due(clock.now()).order_by("pk"):
+                ring(sync, practice.pk, connection.pk)
+
+
+@app.task(name="audience.sync", expires=300, soft_time_limit=_LONGEST, time_limit=_LONGEST + 60)
+def sync(practice_id: int, connection_id: int) -> None:
+    with place() as free:
+        if free:
+            work(Practice.objects.get(pk=practice_id), connection_id, Patience(_PATIENCE))

@@ -192,6 +192,11 @@ BREAKER_MOST = int(env("BREAKER_MOST", "25"))
 BREAKER_SECONDS = float(env("BREAKER_SECONDS", "300"))
 TICK_SECONDS = float(env("TICK_SECONDS", "15"))
 
+# Where EHRs drop folders of exports, one for each practice by its short name; empty: nowhere.
+EHR_DROP_FOLDER = env("EHR_DROP_FOLDER")
+# Where downloads from EHRs lie until they are imported; empty: a folder of our own among the temporary ones.
+EHR_WORK_FOLDER = env("EHR_WORK_FOLDER")
+
 # Celery: a doorbell over PostgreSQL, see docs/life-of-a-message.md.
 CELERY_BROKER_URL = REDIS_URL
 

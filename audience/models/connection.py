@@ -9,8 +9,7 @@ from audience.models.ehr import ImportRun
 from trackstat.clock import Now
 from trackstat.crypto import decrypt, encrypt
 from trackstat.tenancy.fields import PracticeForeignKey
-from trackstat.tenancy.models import PracticeModel
-from trackstat.tenancy.models.base import PracticeManager, PracticeQuerySet
+from trackstat.tenancy.models import PracticeManager, PracticeModel
 
 
 def _appointments() -> list[str]:
@@ -18,8 +17,8 @@ def _appointments() -> list[str]:
     return ["Appointment"]
 
 
-class EhrConnectionQuerySet(PracticeQuerySet):
-    def due(self, now: dt.datetime) -> "EhrConnectionQuerySet":
+class ConnectionManager(PracticeManager):
+    def due(self, now: dt.datetime) -> "models.QuerySet[EhrConnection]":
         """Those to work on: a sync under way whose next look is due, or a schedule that is."""
         under_way = EhrSync.objects.filter(connection=models.OuterRef("pk"), finished_at=None)
         scheduled = models.Q(is_active=True, every_minutes__isnull=False) & (
@@ -80,7 +79,7 @@ class EhrConnection(PracticeModel):
     state = models.CharField(max_length=10, choices=State, default=State.NEW, editable=False)
     problem = models.CharField(max_length=500, blank=True, editable=False)
 
-    objects = PracticeManager.from_queryset(EhrConnectionQuerySet)()
+    objects = ConnectionManager()
 
     class Meta:
         verbose_name = "EHR connection"

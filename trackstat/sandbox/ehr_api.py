@@ -198,7 +198,7 @@ class EhrApi:
                 "entry": [
                     {
                         "fullUrl": f"{here}/{record.id}",
-                        "resource": msgspec.Raw(record.line),
+                        "resource": msgspec.Raw(record.body),
                         "search": {"mode": "match"},
                     }
                     for record in found[start : start + size]

@@ -59,7 +59,7 @@ class Exports:
         writer = _Writer(export, ehr.per_file)
         for record in records(ehr):
             if record.kind in kinds and record.kind not in ehr.left_out and (not since or record.changed > since):
-                writer.write(record.kind, record.line)
+                writer.write(record.kind, record.body)
         writer.close()
         if since:
             _write_deleted(export, [one for one, when in ehr.deleted.items() if datetime.fromisoformat(when) > since])
@@ -91,14 +91,14 @@ class _Writer:
         self._open: dict[str, tuple[ExportFile, IO[bytes]]] = {}
         self._numbers: dict[str, int] = defaultdict(int)
 
-    def write(self, kind: str, line: bytes) -> None:
+    def write(self, kind: str, body: bytes) -> None:
         if kind not in self._open:
             self._numbers[kind] += 1
             file = ExportFile(f"{self._numbers[kind]}.{kind}.ndjson", kind, 0)
             self._export.output.append(file)
             self._open[kind] = file, (self._export.folder / file.name).open("wb")
         file, out = self._open[kind]
-        out.write(line + b"\n")
+        out.write((msgspec.json.format(body, indent=-1) if b"\n" in body else body) + b"\n")
         file.count += 1
         if file.count == self._per_file:
             out.close()

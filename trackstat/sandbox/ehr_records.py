@@ -14,12 +14,12 @@ _SUFFIXES = (".ndjson", ".json", ".ndjson.gz", ".json.gz")
 
 
 class Record(NamedTuple):
-    """`changed`: its meta.lastUpdated, else when its file was written. `line`: itself, as JSON without line breaks."""
+    """`changed`: its meta.lastUpdated, else when its file was written. `body`: itself, as it stands."""
 
     kind: str
     id: str
     changed: datetime
-    line: bytes
+    body: bytes
 
 
 class _Meta(msgspec.Struct):
@@ -67,5 +67,4 @@ def _records(body: bytes, written: datetime) -> Iterator[Record]:
                 yield from _records(bytes(entry.resource), written)
         return
     changed = head.meta.last_updated if head.meta and head.meta.last_updated else written
-    line = msgspec.json.format(body, indent=-1) if b"\n" in body else body
-    yield Record(head.kind, head.id, changed if changed.tzinfo else changed.replace(tzinfo=UTC), line)
+    yield Record(head.kind, head.id, changed if changed.tzinfo else changed.replace(tzinfo=UTC), body)
