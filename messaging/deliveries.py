@@ -54,7 +54,7 @@ def apply_waiting(limit: int = AT_ONCE) -> int:
     rows = prepared.run(_WAITING, {"practice": current_practice_id(), "limit": limit})
     try:
         with transaction.atomic():
-            done = apply_together(Report(*row[:4], _decode(row[4])) for row in rows)
+            done = apply_together(Report(row[0], row[1], row[2], row[3], _decode(row[4])) for row in rows)
     except (DataError, IntegrityError):
         # One of them spoils it for all; each alone finds out which.
         done = set()
@@ -82,7 +82,7 @@ def _plain(report: Report) -> tuple[Report, Heard] | None:
     if report.kind == ProviderEvent.Kind.INBOUND or report.attempt_key is None:
         return None
     try:
-        heard = hear(report)
+        heard = hear(report.kind, report.payload)
     except (KeyError, TypeError, AttributeError):
         return None
     return (report, heard) if heard.state in _RANK and not heard.code and not heard.happened else None

@@ -36,9 +36,9 @@ MAILGUN_ARRIVED = {
 }
 
 
-def hear(event: ProviderEvent) -> Heard:
-    said = event.payload
-    if event.kind == ProviderEvent.Kind.STATUS:
+def hear(kind: str, said: dict[str, Any]) -> Heard:
+    """A stored event by its kind and payload. Raises KeyError for one that lacks what its kind always has."""
+    if kind == ProviderEvent.Kind.STATUS:
         state = TWILIO_STATES.get(said.get("MessageStatus", ""))
         code = said.get("ErrorCode", "") if state in {State.UNDELIVERED, State.FAILED} else ""
         return Heard(said.get("MessageSid") or said.get("SmsSid", ""), state, code, recipient=said.get("To", ""))

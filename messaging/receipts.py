@@ -87,7 +87,7 @@ def apply_open(practice_id: int) -> int:
 
 def apply(event: ProviderEvent) -> None:
     """Let the message a status or tracking event is about catch up with it, in the practice in scope."""
-    heard = hear(event)
+    heard = hear(event.kind, event.payload)
     attempt = _attempt_of(event, heard)
     if attempt is None:
         # Mail that something else sends from the same domain; a text's callback names its attempt in the address.
