@@ -20,6 +20,7 @@ from typing import Any
 from django.db import connection as database
 
 from audience.ehr.clean import printable
+from audience.ehr.fhir.folder import Folder
 from audience.ehr.live import bulk, places
 from audience.ehr.live.download import Download, empty
 from audience.ehr.live.locks import lock
@@ -150,7 +151,8 @@ class _Sync:
         polled = poll(server, kinds, self.sync.since, folder, self._tell)
         if self.connection.export_level == EhrConnection.Level.NONE:
             marker = f"{polled:%Y-%m-%dT%H:%M:%SZ}" if polled else ""
-        self._import(folder)
+        if any(file.stat().st_size for file in Folder(folder).files):
+            self._import(folder)
         self._succeed(marker)
         self._tidy_up(server, folder)
 

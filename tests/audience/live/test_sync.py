@@ -11,7 +11,7 @@ from audience.ehr.fhir import stage
 from audience.ehr.live import server
 from audience.ehr.live.keys import give_key, key_set
 from audience.ehr.live.server import TYPES
-from audience.models import Appointment, EhrConnection, EhrSync
+from audience.models import Appointment, EhrConnection, EhrSync, ImportRun
 from tests.audience.ehr.exports import appointment, encounter, patient
 from tests.audience.live.conftest import LATER, changed, connect
 from trackstat.tenancy.scope import practice_scope
@@ -53,6 +53,15 @@ def test_the_next_sync_asks_only_for_what_has_changed(clinic):
     assert read == {"Patient": 1, "Appointment": 1}
     assert set(clinic.patients()) == {"p1", "p2", "p3"}
     assert clinic.connection.marker == second.marker > first.marker
+
+
+def test_where_nothing_has_changed_nothing_is_imported_and_the_next_sync_still_goes_on_from_here(clinic):
+    first = clinic.sync()
+    second = clinic.sync()
+    assert (second.state, second.import_run) == ("done", None)
+    assert clinic.connection.marker == second.marker > first.marker
+    with practice_scope(clinic.practice):
+        assert ImportRun.objects.count() == 1
 
 
 def test_whom_the_ehr_deleted_becomes_inactive(clinic):
