@@ -94,12 +94,10 @@ class Rig:
     # Processes
 
     def start_web(self) -> None:
-        """Several processes: one of them can be lost."""
-        port = self.web_port
-        options = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", "--worker-class", "gthread"]
-        self.web = self._process(
-            ["gunicorn", "trackstat.wsgi:application", *options, "--no-control-socket", "--timeout", "60"], "web"
-        )
+        """Two processes: one of them can be lost. Connections that stay would all be with the one that did not die."""
+        many = ["--workers", "2", "--threads", "4", "--worker-class", "gthread", "--keep-alive", "0"]
+        options = ["--bind", f"127.0.0.1:{self.web_port}", *many, "--no-control-socket", "--timeout", "60"]
+        self.web = self._process(["gunicorn", "trackstat.wsgi:application", *options], "web")
         until(self.web_answers, 60, "the web server")
 
     def web_answers(self) -> bool:

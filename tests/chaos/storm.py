@@ -50,7 +50,7 @@ class Size:
         return replace(self, messages=messages, **{name: round(getattr(self, name) * share) for name in counts})
 
 
-SHORT = Size(messages=1500, by_smtp=30, rate=14)
+SHORT = Size(messages=1500, by_smtp=30, rate=18)
 LONG = Size(
     messages=50_000,
     by_smtp=500,
