@@ -1,6 +1,6 @@
 """Texts and emails from `pending` to `sent`, by real workers.
 
-1. With a provider that takes no time, beside tasks that only claim a hundred rows and write them back.
+1. With a provider that takes no time, beside the same row writes a hundred at once.
 2. With the sandbox, which takes 80 ms for each text: one worker process of 32 threads.
 3. Emails over SMTP, beside bytes that were built before, on one connection.
 4. Memory of a worker after 100,000 messages beside that after 10,000.
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,13 +46,21 @@ def main() -> list[Figure]:
 
 
 def _without_a_carrier(folder: Path, data, lanes) -> Figure:
+    """The limit writes the same rows of the same tables, a hundred at once. Beside it in the note: tasks that claim a
+    hundred rows of a bare table and write them back, which is what any queue costs, however often it sends."""
     with worker(folder, "null", processes=2):
         # Until PostgreSQL knows these tables and each process its statements.
         _ours(data, lanes, 1_000, keep=True), _limit(1_000)
         _analyze()
-        found = interleaved(ROUNDS, ours=lambda: _ours(data, lanes, NUMBER), limit=lambda: _limit(NUMBER))
-    note = f"{NUMBER:,} texts a round, median of {ROUNDS}, two worker processes; {load()}"
-    return Figure("dispatch, null provider", found["ours"], found["limit"], "texts/s", 0.25, note=note)
+        found = interleaved(
+            ROUNDS,
+            ours=lambda: _ours(data, lanes, NUMBER),
+            writes=lambda: _ours(data, lanes, NUMBER, by=_writes),
+            bare=lambda: _limit(NUMBER),
+        )
+    bare = f"bare chunks of {CHUNK}: {found['bare']:,.0f}, ratio {found['ours'] / found['bare']:.2f}"
+    note = f"{bare}; {NUMBER:,} texts a round, median of {ROUNDS}, two worker processes; {load()}"
+    return Figure("dispatch, null provider", found["ours"], found["writes"], "texts/s", 0.25, note=note)
 
 
 def _with_the_sandbox(folder: Path, data, practice) -> Figure:
@@ -114,17 +122,29 @@ def worker(folder: Path, kind: str, processes: int) -> Iterator[psutil.Process]:
         running.wait(30)
 
 
-def _ours(data, lanes, number: int, keep: bool = False) -> float:
-    """Texts a second through all lanes together; `keep`: they stay, as those of yesterday would."""
+def _dispatch(lanes, number: int) -> None:
     from messaging.tasks import dispatch
 
+    for practice, line in lanes:
+        dispatch.delay(practice.pk, line.pk)
+
+
+def _writes(lanes, number: int) -> None:
+    from tests.bench.worker import writes
+
+    for _ in range(number // len(lanes) // CHUNK):
+        for practice, line in lanes:
+            writes.delay(practice.pk, line.pk)
+
+
+def _ours(data, lanes, number: int, keep: bool = False, by: Callable = _dispatch) -> float:
+    """Texts a second through all lanes together; `keep`: they stay, as those of yesterday would."""
     with owner() as connection:
         since = connection.execute("SELECT trackstat.now()").fetchone()[0]
     for practice, line in lanes:
         data.due_texts(practice, line, number // len(lanes))
     began = time.perf_counter()
-    for practice, line in lanes:
-        dispatch.delay(practice.pk, line.pk)
+    by(lanes, number)
     _until_none("SELECT 1 FROM messaging_message WHERE state IN ('pending', 'claimed', 'sending') LIMIT 1")
     took = time.perf_counter() - began
     with owner() as connection:
