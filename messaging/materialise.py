@@ -122,6 +122,7 @@ def _rows(
     zone, moment, shared = ZoneInfo(practice.settings.time_zone), now(), practice_values(practice)
     is_text, toll_free = content.channel == Channel.TEXT, is_toll_free(identity.address)
     names = _fields_used(content)
+    with_dates = any("Visit" in name for name in names)
     noise = os.urandom(TOKEN_BYTES * len(recipients))
     body, segments, with_line = "", 1, False
     for place, recipient in enumerate(recipients):
@@ -130,7 +131,7 @@ def _rows(
         reason = unreachable(
             content.channel, address, validity or "unknown", opted_out=opted_out, deceased=deceased, tagged=tagged
         )
-        values = shared | values_of(first, last, preferred, next_visit, last_visit, zone, moment)
+        values = shared | values_of(first, last, preferred, next_visit, last_visit, zone, moment, with_dates=with_dates)
         if is_text:
             with_line = not introduced
             body = text(content.body, values, with_opt_out_line=with_line)

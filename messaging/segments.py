@@ -72,16 +72,17 @@ def plain(text: str) -> str:
 
 def count(text: str, toll_free: bool = False) -> Segments:
     """Counts the text as given: `plain` it first. Characters are what a person sees as one."""
+    if _BASIC.issuperset(text):
+        return _count_gsm(text, 0, toll_free)
     if _GSM.issuperset(text):
-        return _count_gsm(text, toll_free)
+        return _count_gsm(text, sum(map(text.count, _EXTENDED)), toll_free)
     clusters = regex.findall(r"\X", text)
     sizes = [len(cluster.encode("utf-16-le", "surrogatepass")) // 2 for cluster in clusters]
     return Segments(UCS_2, len(clusters), _fill(sizes, 70, 66 if toll_free else 67))
 
 
-def _count_gsm(text: str, toll_free: bool) -> Segments:
+def _count_gsm(text: str, extended: int, toll_free: bool) -> Segments:
     characters = len(text) - text.count("\r\n")
-    extended = sum(map(text.count, _EXTENDED))
     each = 152 if toll_free else 153
     if len(text) + extended <= 160:
         return Segments(GSM_7, characters, 1 if text else 0)

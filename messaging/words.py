@@ -37,16 +37,25 @@ def values_of(
     last_visit_on: dt.date | None,
     zone: ZoneInfo,
     moment: dt.datetime,
+    *,
+    with_dates: bool = True,
 ) -> dict[str, str]:
-    """A patient's fields. Dates are the practice's; a next visit that has passed meanwhile is none."""
+    """A patient's fields. Dates are the practice's; a next visit that has passed meanwhile is none.
+
+    `with_dates` False leaves them empty, for words that name none: they are most of the work.
+    """
     values = {
         "PatientFirstName": clean(first_name),
         "PatientLastName": clean(last_name),
         "PatientPreferredName": clean(preferred_name or first_name),
         "NextVisitDate": "",
         "NextVisitTime": "",
-        "LastVisitDate": f"{last_visit_on:%B} {last_visit_on.day}, {last_visit_on.year}" if last_visit_on else "",
+        "LastVisitDate": "",
     }
+    if not with_dates:
+        return values
+    if last_visit_on:
+        values["LastVisitDate"] = f"{last_visit_on:%B} {last_visit_on.day}, {last_visit_on.year}"
     if next_visit_at and next_visit_at > moment:
         local = next_visit_at.astimezone(zone)
         values["NextVisitDate"] = f"{local:%a}, {local:%b} {local.day}"
