@@ -9,12 +9,18 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import settings as property_settings
 from playwright.sync_api import sync_playwright
 
 from tests import cast
 from trackstat.tenancy.scope import practice_scope
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's own event loop; nothing of ours is async.
+
+
+# How long an example takes says something about the machine, nothing about the property.
+property_settings.register_profile("untimed", deadline=None)
+property_settings.load_profile("untimed")
 
 
 def pytest_configure(config):
