@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from audience.ehr.run import AlreadyRunning, import_folder
+from audience.ehr.staging import run
 from audience.models import Appointment, ImportRun, Patient
 from tests.audience.ehr.outcome import state
 from trackstat.seed.generator import NORTHSIDE, write
@@ -102,11 +103,21 @@ def test_after_a_large_import_an_audience_is_counted_from_the_index_alone(norths
     assert visible["audience_patient"]
     assert visible["audience_appointment"]
     owner.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    words = _plan(owner, northside)
+    assert "Index Only Scan using patient_last_visit" in words
+    # An autovacuum worker that looks at the same database may hold single pages back: then the next one gets them.
+    until = time.monotonic() + 20
+    while "Heap Fetches: 0" not in words and time.monotonic() < until:
+        time.sleep(0.2)
+        run("VACUUM (ANALYZE) audience_patient")
+        words = _plan(owner, northside)
+    assert "Heap Fetches: 0" in words
+
+
+def _plan(owner, practice) -> str:
     plan = owner.execute(
         """EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) FROM audience_patient
            WHERE practice_id = %s AND merged_into_id IS NULL AND last_visit_on < '2026-06-01'""",
-        [northside.pk],
-    ).fetchall()
-    words = "\n".join(line for (line,) in plan)
-    assert "Index Only Scan using patient_last_visit" in words
-    assert "Heap Fetches: 0" in words
+        [practice.pk],
+    )
+    return "\n".join(line for (line,) in plan.fetchall())
