@@ -10,7 +10,7 @@ from trackstat.tenancy.admin import site
 
 practice_patterns: list[Any] = [
     path("", home.practice_home, name="practice_home"),
-    path("patients/", include("audience.urls")),
+    path("", include("audience.urls")),
     path("messages/", include("messaging.urls")),
     path("campaigns/", include("campaigns.urls")),
     path("reports/uncertain/", include("messaging.uncertain_urls")),
