@@ -14,10 +14,11 @@ from audience.models.choices import (
     ReferralSource,
     ServiceCode,
 )
-from audience.models.connection import EhrConnection, EhrSync
+from audience.models.connection import EhrConnection, EhrSync, EhrTest
 from audience.models.consent import Category, Channel, ConsentEvent, ContactPoint
 from audience.models.ehr import ImportRejection, ImportRun
 from audience.models.patient import Patient
+from audience.models.saved_audience import SavedAudience
 from audience.models.tag import PatientTag, Tag
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "DiagnosisCode",
     "EhrConnection",
     "EhrSync",
+    "EhrTest",
     "FeeSchedule",
     "ImportRejection",
     "ImportRun",
@@ -46,6 +48,7 @@ __all__ = [
     "Payment",
     "Provider",
     "ReferralSource",
+    "SavedAudience",
     "Service",
     "ServiceCode",
     "Tag",
