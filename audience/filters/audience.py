@@ -9,8 +9,9 @@ from typing import Any
 from django.db.models import BooleanField, Case, Count, IntegerField, Q, QuerySet, Value, When
 
 from audience.filters.definition import Chosen, parse
+from audience.filters.households import Household
 from audience.filters.registry import On
-from audience.filters.requirements import Reason, Requirement, requirements
+from audience.filters.requirements import Reason, Requirement, alive, requirements
 from audience.models import Category, Patient
 from trackstat.tenancy.models import Practice
 
@@ -71,7 +72,8 @@ class Audience:
 
     `on` is the practice's local date. `require`: fields each patient must have, of "address", "email", "cell".
     `category` of the messages decides which opt-outs and tags keep someone out. `removed`: rows with a `patient`,
-    taken out by hand. `may_be_blank` where something else narrows it, such as a drip's trigger.
+    taken out by hand. `may_be_blank` where something else narrows it, such as a drip's trigger. `household`: the
+    channel on which patients who share an address get one message; None = each patient gets one.
     """
 
     def __init__(
@@ -84,22 +86,32 @@ class Audience:
         category: str = Category.ANNOUNCEMENT,
         removed: QuerySet | None = None,
         may_be_blank: bool = False,
+        household: str | None = None,
     ) -> None:
         self.practice = practice
         self.definition = parse(definition, may_be_blank=may_be_blank)
         self.on = On(on, practice.tz)
         self.requirements: list[Requirement] = requirements(require, category, removed)
+        if household is not None and not any(each.key == "alive" for each in self.requirements):
+            # Nobody is left without a message because of someone who can get none.
+            self.requirements.append(alive())
+        filled = any(each.key == f"can_{household}" for each in self.requirements)
+        self.household = None if household is None else Household(household, self._everybody, on, filled=filled)
 
     def queryset(self) -> QuerySet[Patient]:
         """The patients, each once, in no order; one statement, whatever is asked of it."""
-        return Patient.objects.filter(*self._filters, *self._required)
+        return self._everybody().filter(*([self.household.q] if self.household else []))
+
+    def same_household(self) -> QuerySet[Patient]:
+        """For whom another one of the audience stands, each with that patient's id as `stands_id`."""
+        return self.household.left_out() if self.household else Patient.objects.none()
 
     def matching(self) -> QuerySet[Patient]:
         """Whoever meets the filters, reachable or not."""
         return Patient.objects.filter(*self._filters)
 
     def count(self) -> int:
-        return self.queryset().count()
+        return self._counted(self._everybody())
 
     def ids(self) -> list[int]:
         return list(self.queryset().order_by("pk").values_list("pk", flat=True))
@@ -111,10 +123,10 @@ class Audience:
 
     def contactable(self) -> int:
         """How many of the whole practice meet the requirements: what "the whole database" is measured by (A3)."""
-        return Patient.objects.filter(*self._required).count()
+        return self._counted(Patient.objects.filter(*self._required))
 
     def breakdown(self) -> Breakdown:
-        """Two statements: everyone, and each patient's first obstacle, counted.
+        """Everyone, each patient's first obstacle, and the households, counted: a statement each.
 
         The first filter narrows the rows by its index; the others are asked one after the other, and only of those
         who came so far.
@@ -130,13 +142,20 @@ class Audience:
             effects.append(Effect(each.words, each.excludes, remaining, left - remaining))
             left = remaining
         numbers = ((reason, at.get(place, 0)) for place, reason in self._reasons.items())
-        left_out = tuple(LeftOut(reason.key, reason.words, n) for reason, n in numbers if n)
-        return Breakdown(everyone, tuple(effects), left, left_out, at.get(0, 0))
+        left_out = [LeftOut(reason.key, reason.words, n) for reason, n in numbers if n]
+        count = at.get(0, 0)
+        if self.household and count:
+            standing = self.count()
+            if standing != count:
+                left_out.append(LeftOut(self.household.key, self.household.short, count - standing))
+            count = standing
+        return Breakdown(everyone, tuple(effects), left, tuple(left_out), count)
 
     def explain(self, patient: Patient) -> Explanation:
         """One statement asks every filter and requirement of the patient; the words come from the patient's values."""
+        household = [self.household.q] if self.household else []
         asked = {f"asked_{n}": Case(When(q, then=True), default=False, output_field=BooleanField())
-                 for n, q in enumerate([*self._filters, *self._required])}  # fmt: skip
+                 for n, q in enumerate([*self._filters, *self._required, *household])}  # fmt: skip
         answers = iter(Patient.objects.filter(pk=patient.pk).values_list(*asked.values()).get() if asked else ())
         filters = [
             Line(
@@ -144,7 +163,8 @@ class Audience:
             )
             for each in self.definition.chosen
         ]
-        required = [Line(each.key, each.words, False, next(answers), each.why(patient)) for each in self.requirements]
+        requirements = [*self.requirements, *([self.household] if self.household else [])]
+        required = [Line(each.key, each.words, False, next(answers), each.why(patient)) for each in requirements]
         return Explanation(tuple(filters), tuple(required))
 
     def sentences(self) -> list[str]:
@@ -158,6 +178,13 @@ class Audience:
         if unwanted:
             words += f"{',' if wanted else ''} without {_listed(unwanted, 'or')}"
         return f"{words}." if wanted or unwanted else "All patients."
+
+    def _everybody(self) -> QuerySet[Patient]:
+        """Whoever meets filters and requirements, whether or not somebody else stands for them."""
+        return Patient.objects.filter(*self._filters, *self._required)
+
+    def _counted(self, patients: QuerySet[Patient]) -> int:
+        return self.household.count(patients) if self.household else patients.count()
 
     @cached_property
     def _filters(self) -> list[Q]:

@@ -51,7 +51,7 @@ def requirements(require: Collection[str], category: str, removed: QuerySet | No
     if category == Category.ANNOUNCEMENT:
         found.append(_no_excluded_tag())
     if {"cell", "email"} & set(require):
-        found.append(_alive())
+        found.append(alive())
     if "address" in require:
         found.append(_address())
     if "cell" in require:
@@ -91,7 +91,7 @@ def _no_excluded_tag() -> Requirement:
     )
 
 
-def _alive() -> Requirement:
+def alive() -> Requirement:
     return Requirement(
         "alive",
         "Not deceased",
