@@ -146,3 +146,31 @@ class EhrSync(PracticeModel):
     @property
     def is_over(self) -> bool:
         return self.finished_at is not None
+
+
+class EhrTest(PracticeModel):
+    """One try-out of a connection: what would come, or what is wrong. It changes nothing of the patients."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Being tested"
+        DONE = "done", "Works"
+        FAILED = "failed", "Does not work"
+
+    connection = PracticeForeignKey(EhrConnection, models.CASCADE, related_name="tests")
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    asked_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=500, blank=True)
+    # Of a server {"patients": 3412, "not_allowed": ["Coverage"]}, of files {"counts": …}. Holds no patient data.
+    found = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["practice", "connection"], condition=models.Q(finished_at=None), name="ehr_test_one_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["practice", "connection", "-asked_at"], name="ehr_test_latest")]
+
+    def __str__(self) -> str:
+        return f"Test {self.pk} ({self.state})"

@@ -47,10 +47,10 @@ class NotReady(NamedTuple):
     seconds: float | None
 
 
-def begin(server: Server, since: str) -> str:
+def begin(server: Server, since: str, kinds: tuple[str, ...] = TYPES) -> str:
     """Asks for an export of what changed after `since` ('' = everything); where its status stands."""
     connection = server.connection
-    granted = [kind for kind in TYPES if kind in server.granted()]
+    granted = [kind for kind in kinds if kind in server.granted()]
     if not granted:
         raise Refused("The EHR allows us to read nothing that is used here")
     params = {"_outputFormat": "application/fhir+ndjson", "_type": ",".join(granted)}
