@@ -1,7 +1,8 @@
 """The audience builder: one component, hosted by any page that needs an audience.
 
 The host makes a `Builder` for its definition and gives the addresses (`urls`): `page` (GET: the hosting page, which
-also answers for the preview), `save`, `load`, `remove`, `undo` (POST) and `explain` (GET). Its views are:
+also answers for the component's parts), `save`, `load`, `remove`, `undo` (POST) and `explain` (GET). Those it does not
+give are not offered. Its views are:
 
     definition, require = posted(request.POST)          # save
     …store them; BadDefinition means they are not complete yet…
@@ -12,6 +13,9 @@ also answers for the preview), `save`, `load`, `remove`, `undo` (POST) and `expl
 
     return builder.respond(request, "host/page.html", …)               # page
     return builder.explain(request)                                    # explain
+
+While one edits, an answer to `save` brings the count; preview and effects of the filters, which take longer on large
+practices, ask for themselves, and a newer question replaces one that is still under way.
 """
 
 import datetime as dt
@@ -24,6 +28,7 @@ from django.shortcuts import get_object_or_404, redirect
 
 from audience.filters import FIELDS, Audience, BadDefinition, Breakdown, fields_for, grouped, primary, validate
 from audience.listing import Listing, listing, search
+from audience.mending import Told, told
 from audience.models import Category, Patient
 from audience.rows import FilterRow, definition_rows, posted_definition
 from trackstat.htmx import page, refresh, wants_part
@@ -31,14 +36,17 @@ from trackstat.tenancy.models import Practice
 
 TEMPLATE = "audience/builder.html"
 CHANGED = "audience-changed"
+# Parts of the page that `show` in its address names.
+EFFECTS, WHY, REMOVED = "effects", "why", "removed"
 
 
 class Builder:
     """What the component's template shows. Use within the practice's scope.
 
-    `require`: ticked boxes, None while nobody touched them (then they follow `channels`). `removed`: rows with a
-    `patient`, taken out by hand. `members`: the loaded patients, None before Load. `hidden`: values of the host's
-    own to come back with each save, e.g. a version. `editable` False shows everything and changes nothing.
+    `require`: ticked boxes, None while nobody touched them (then they are `untouched`, else follow `channels`).
+    `removed`: rows with a `patient`, taken out by hand. `members`: the loaded patients, None before Load. `hidden`:
+    values of the host's own to come back with each save, e.g. a version. `editable` False shows everything and changes
+    nothing. `trying`: filters that are kept nowhere but in the address, packed.
     """
 
     def __init__(
@@ -58,30 +66,43 @@ class Builder:
         hidden: Mapping[str, Any] | None = None,
         editable: bool = True,
         may_be_blank: bool = False,
+        untouched: Collection[str] | None = None,
+        trying: str = "",
     ) -> None:
         self.practice, self.definition, self.on, self.urls = practice, definition or {}, on, urls
         self.is_touched = require is not None
-        self.require = list(fields_for(channels) if require is None else require)
+        usual = fields_for(channels) if untouched is None else untouched
+        self.require = list(usual if require is None else require)
         self.category, self.removed, self.members = category, removed, members
         self.is_stale, self.loaded_at, self.hidden = is_stale, loaded_at, dict(hidden or {})
-        self.editable, self.may_be_blank = editable, may_be_blank
+        self.editable, self.may_be_blank, self.trying = editable, may_be_blank, trying
+        # Prefix of the row whose first field is to have the keyboard, or "add".
+        self.focus = ""
 
     # Answers
 
     def respond(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-        """The hosting page with `builder` in its context; for htmx (search, sort, pages of the preview) the preview."""
-        context |= self.context(request)
-        if wants_part(request):
-            return page(request, TEMPLATE, partial="preview", **context)
-        return page(request, template, **context)
+        """The hosting page with `builder` in its context; for htmx the part that `show` names, else the preview."""
+        show = request.GET.get("show", "")
+        if not wants_part(request):
+            return page(request, template, **context, **self.context(request), with_effects=show == EFFECTS)
+        if show == EFFECTS:
+            return page(request, TEMPLATE, partial="effects", with_effects=True, **self.context(request, False))
+        if show == WHY:
+            return self.explain(request)
+        return page(request, TEMPLATE, partial="preview", **context, **self.context(request))
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """After a change: the panel, and the filters when their shape changed; the preview asks for itself.
+        """After a change: the count, and the filters when their shape changed; the rest asks for itself.
 
         Filters are left alone while only a value changes, so nobody's typing is disturbed.
         """
         if not request.htmx:
             return redirect(self.urls["page"])
+        if request.POST.get("add"):
+            self.focus = self.rows[-1].prefix
+        elif request.POST.get("drop"):
+            self.focus = "add"
         response = page(request, TEMPLATE, partial="answer", **self.context(request, with_preview=False))
         if request.POST.get("drawn") == self.drawn:
             response["HX-Reswap"] = "none"
@@ -94,9 +115,14 @@ class Builder:
         )
 
     def context(self, request: HttpRequest, with_preview: bool = True) -> dict[str, Any]:
+        shows_removed = with_preview and request.GET.get("show") == REMOVED and bool(self.removed_count)
+        found = (self.removed_listing(request) if shows_removed else self.listing(request)) if with_preview else None
+        if found and not shows_removed and not found.is_searched:
+            self.count = found.total
         return {
             "builder": self,
-            "listing": self.listing(request) if with_preview else None,
+            "listing": found,
+            "shows_removed": shows_removed,
             "filter_groups": grouped(),
             "primary_filters": primary(),
             "boxes": [(key, label, key in self.require) for key, label in FIELDS.items()],
@@ -151,6 +177,13 @@ class Builder:
         )
 
     @cached_property
+    def count(self) -> int | None:
+        """How many the preview lists: the loaded ones, else who matches now; None while there is a problem."""
+        if self.is_loaded:
+            return self.members.count()
+        return self.audience.count() if self.audience else None
+
+    @cached_property
     def breakdown(self) -> Breakdown | None:
         return self.audience.breakdown() if self.audience else None
 
@@ -169,19 +202,24 @@ class Builder:
         return listing(request, self.audience.queryset(), self.on) if self.audience else None
 
     @cached_property
-    def removed_patients(self) -> list[Patient]:
-        if self.removed is None:
-            return []
-        ids = self.removed.values("patient")
-        return list(Patient.objects.filter(pk__in=ids).order_by("last_name", "first_name", "pk")[:500])
+    def removed_count(self) -> int:
+        return 0 if self.removed is None else self.removed.count()
+
+    def removed_listing(self, request: HttpRequest) -> Listing:
+        return listing(request, Patient.objects.filter(pk__in=self.removed.values("patient_id")), self.on)
 
     def _why(self, request: HttpRequest) -> dict[str, Any]:
         q, pk = request.GET.get("why", "").strip(), request.GET.get("patient", "")
         if pk.isdigit() and self.audience:
             patient = get_object_or_404(Patient.objects, pk=int(pk[:18]))
-            return {"patient": patient, "explanation": self.audience.explain(patient), "why": q}
+            return {"patient": patient, "explanation": self._told(patient), "why": q}
         found = search(Patient.objects.all(), q).order_by("last_name", "first_name", "pk")[:6] if len(q) > 1 else []
         return {"found": list(found), "why": q}
+
+    def _told(self, patient: Patient) -> Told:
+        assert self.audience is not None
+        loaded = self.members.filter(pk=patient.pk).exists() if self.is_loaded else None
+        return told(self.audience.explain(patient), patient, self.practice, loaded)
 
 
 def posted(data: QueryDict) -> tuple[dict[str, Any], list[str] | None]:

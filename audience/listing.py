@@ -44,8 +44,11 @@ def listing(request: HttpRequest, patients: QuerySet[Patient], on: dt.date, size
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in SORTS:
         sort = ""
-    page = Paginator(in_order(search(patients, q), sort or "name"), size).get_page(request.GET.get("page"))
-    page.object_list = with_details(page.object_list, on)  # type: ignore[arg-type]
+    ids = in_order(search(patients, q), sort or "name").values_list("pk", flat=True)
+    page = Paginator(ids, size).get_page(request.GET.get("page"))
+    # The details only now: they would be worked out for every row before the page, too.
+    shown = {row.pk: row for row in with_details(Patient.everyone.filter(pk__in=list(page.object_list)), on)}
+    page.object_list = [shown[pk] for pk in page.object_list if pk in shown]
     return Listing(page, q, sort, page.paginator.count)
 
 

@@ -3,16 +3,40 @@
 import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.http import QueryDict
 
 from audience.filters import REGISTRY, Filter, On
+from audience.filters.dates import FutureRange
 from audience.filters.fields import ValuesForm
 from trackstat.tenancy.models import Practice
 
 _BLANK_PRIMARY = "p"
+# Up to so many choices lie open; more are behind a button, and what is chosen of them stands beside it.
+OPEN_CHOICES = 7
+
+
+class Part(NamedTuple):
+    """A field of a row, and the word before it."""
+
+    joint: str
+    bound: forms.BoundField
+
+    @property
+    def is_long(self) -> bool:
+        is_boxes = isinstance(self.bound.field.widget, forms.CheckboxSelectMultiple)
+        return is_boxes and len(self.bound.subwidgets) > OPEN_CHOICES
+
+    @property
+    def chosen(self) -> list[str]:
+        """Words of the ticked choices."""
+        return [str(each.choice_label) for each in self.bound.subwidgets if each.data["selected"]]
+
+    @property
+    def takes_typing(self) -> bool:
+        return not isinstance(self.bound.field.widget, forms.CheckboxSelectMultiple | forms.RadioSelect)
 
 
 @dataclass
@@ -34,10 +58,17 @@ class FilterRow:
     def fields(self) -> list[forms.BoundField]:
         return self.form.shown() if self.filter else []
 
+    @cached_property
+    def parts(self) -> list[Part]:
+        return [Part(self.form.joint(bound.name), bound) for bound in self.fields]
+
     @property
-    def parts(self) -> list[tuple[str, forms.BoundField]]:
-        """Each field with the word before it."""
-        return [(self.form.joint(bound.name), bound) for bound in self.fields]
+    def long_parts(self) -> list[Part]:
+        return [part for part in self.parts if part.is_long]
+
+    @property
+    def verb(self) -> str:
+        return "is" if self.filter and issubclass(self.filter.form, FutureRange) else "was"
 
     @property
     def note(self) -> str:

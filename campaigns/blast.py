@@ -15,7 +15,17 @@ from trackstat.clock import now
 from trackstat.tenancy import audit
 from trackstat.tenancy.models import User
 
-__all__ = ["Problem", "launch", "load", "missing_from", "problems", "remove", "undo_removal", "withdraw"]
+__all__ = [
+    "Problem",
+    "launch",
+    "load",
+    "missing_from",
+    "problems",
+    "remove",
+    "undo_removal",
+    "undo_removals",
+    "withdraw",
+]
 
 LAUNCH = "launch"
 
@@ -49,6 +59,18 @@ def undo_removal(campaign: Campaign, patient: Patient, by: User | None) -> int:
     audit.record("campaign.undid_removal", campaign, user_id=_id(by), patient=patient.pk)
     if campaign.loaded_at is not None and not campaign.is_stale:
         _insert_members(campaign, audience_of(campaign).queryset().filter(pk=patient.pk))
+    return _recount(campaign)
+
+
+@transaction.atomic
+def undo_removals(campaign: Campaign, by: User | None) -> int:
+    """Let everybody removed by hand back in whom the loaded filters describe; how many are in the audience now."""
+    _lock_draft(campaign)
+    removed = list(campaign.removals.values_list("patient_id", flat=True))
+    campaign.removals.all().delete()
+    audit.record("campaign.undid_removals", campaign, user_id=_id(by), patients=len(removed))
+    if campaign.loaded_at is not None and not campaign.is_stale:
+        _insert_members(campaign, audience_of(campaign).queryset().filter(pk__in=removed))
     return _recount(campaign)
 
 

@@ -83,7 +83,15 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @needs("campaigns.change_campaign")
 def undo_removal(request: HttpRequest, pk: int) -> HttpResponse:
-    return _by_hand(request, pk, blast.undo_removal)
+    """Of one patient, or of all."""
+    if "all" not in request.GET:
+        return _by_hand(request, pk, blast.undo_removal)
+    campaign = find(pk, Campaign.Kind.BLAST)
+    try:
+        blast.undo_removals(campaign, request.user)
+    except drafts.NotEditable as refused:
+        messages.error(request, str(refused))
+    return redirect_to(request, request.practice.url("campaigns:audience", campaign.pk))
 
 
 @require_GET

@@ -66,9 +66,10 @@
 
   document.addEventListener("input", (event) => {
     if (!event.target.matches("[data-narrow]")) return;
+    event.stopPropagation(); // Searching among choices changes nothing in the form around them.
     const typed = event.target.value.trim().toLowerCase();
     for (const item of narrowed(event.target)) item.hidden = !item.dataset.word.includes(typed);
-  });
+  }, true);
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches?.("[data-narrow]")) return;

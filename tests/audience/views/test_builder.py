@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audience.builder import posted
 from audience.models import Patient
-from campaigns.models import Campaign
+from campaigns.models import AudienceRemoval, Campaign
 from tests.factories import CampaignFactory, PatientFactory, TagFactory
 from trackstat.tenancy.scope import practice_scope
 
@@ -47,7 +47,8 @@ class Desk:
             with practice_scope(self.campaign.practice):
                 self.campaign.refresh_from_db()
             data = {"version": self.campaign.version, "touched": "1", "require": ["cell"]} | data
-        return self.client.post(f"{self.root}{where}/", data, headers=HTMX if htmx else {})
+        path, _, query = where.partition("?")
+        return self.client.post(f"{self.root}{path}/?{query}", data, headers=HTMX if htmx else {})
 
     def saved(self):
         with practice_scope(self.campaign.practice):
@@ -59,15 +60,17 @@ def test_a_blank_audience_asks_for_a_filter_and_names_no_number(desk):
     page = desk.get()
     assert "Choose a date range or add a filter" in page
     assert "an audience is never the whole practice" in page
-    assert "Load " not in page.split('id="audience-panel"')[1].split("</div>")[0]
+    assert "Load " not in page.split('id="audience-loading"')[1].split("</section>")[0]
 
 
-def test_an_edit_saves_itself_and_answers_with_the_count_and_its_reasons(desk):
+def test_an_edit_saves_itself_and_answers_with_the_count_and_the_reasons_follow(desk):
     answer = desk.post("save", **AGE)
     assert desk.saved() == {"primary": None, "filters": [{"key": "age", "mode": "include", "value": {"min": 18}}]}
     assert '<span class="n">1</span>' in answer.text
-    assert "age 18 or older" in answer.text and "no cell phone" in answer.text
+    assert "Age 18 or older" in answer.text
     assert "audience-changed" in answer["HX-Trigger"]
+    effects = desk.get(show="effects")
+    assert "all patients" in effects and "age 18 or older" in effects and "no cell phone" in effects
 
 
 def test_adding_a_filter_starts_it_with_a_value_that_can_be_used(desk):
@@ -137,12 +140,29 @@ def test_a_removed_patient_stays_out_is_listed_and_comes_back_by_undo(desk, nort
     desk.post("save", **AGE)
     with practice_scope(northside):
         baker = Patient.objects.get(last_name="Baker")
-    assert "removed by hand" in desk.post("remove", patient=baker.pk).text
+    desk.post("remove", patient=baker.pk)
+    assert "removed by hand" in desk.get(show="effects")
     desk.post("load")
-    page = desk.get()
-    assert "Removed (1)" in page and "Put Ana Baker back" in page
+    assert "Baker" not in desk.get(q="")
+    assert "Put Ana Baker back" in desk.get(show="removed")
+    assert "Put Ana Baker back" not in desk.get(show="removed", q="alv")
+    assert "Put Ana Baker back" in desk.get("why/", patient=baker.pk)
     desk.post("undo", patient=baker.pk)
-    assert "Removed (" not in desk.get()
+    assert "Baker" in desk.get(q="") and "Removed" not in desk.get(q="")
+
+
+def test_hundreds_who_were_removed_are_searched_paged_and_put_back_at_once(desk, northside):
+    desk.post("save", **AGE)
+    with practice_scope(northside):
+        for n in range(60):
+            AudienceRemoval.objects.create(campaign=desk.campaign, patient=PatientFactory(last_name=f"Gone{n:02}"))
+    desk.post("load")
+    listed = desk.get(show="removed")
+    assert "1–50 of 60" in listed and "All <b>60</b> come back" in listed
+    assert "1–1 of 1" in desk.get(show="removed", q="gone07")
+    assert desk.post("undo?all=1", htmx=False).status_code == 302
+    assert "1–50 of 61" in desk.get(q="")
+    assert "Removed" not in desk.get(q="")
 
 
 @pytest.mark.parametrize("patient", ["", "x", "987654321", "9" * 40])
