@@ -41,6 +41,19 @@ class Appointment(PracticeModel):
                 condition=models.Q(status="checked_in"),
                 name="appointment_visit",
             ),
+            # Which patients come for something, or to somebody: missed and cancelled appointments do not say it.
+            models.Index(
+                fields=["practice", "purpose", "starts_on"],
+                include=["patient"],
+                condition=models.Q(status__in=["checked_in", "scheduled"]),
+                name="appointment_purpose",
+            ),
+            models.Index(
+                fields=["practice", "provider", "starts_on"],
+                include=["patient"],
+                condition=models.Q(status__in=["checked_in", "scheduled"]),
+                name="appointment_provider",
+            ),
             models.Index(
                 fields=["practice", "starts_at"],
                 include=["patient"],

@@ -25,6 +25,18 @@ class Case(PracticeModel):
         indexes = [
             models.Index(fields=["practice", "patient"], name="case_patient"),
             models.Index(fields=["practice", "case_type"], include=["patient", "is_active"], name="case_by_type"),
+            models.Index(
+                fields=["practice", "attorney"],
+                include=["patient"],
+                condition=~models.Q(attorney=None),
+                name="case_by_attorney",
+            ),
+            models.Index(
+                fields=["practice", "care_package"],
+                include=["patient"],
+                condition=~models.Q(care_package=None),
+                name="case_by_package",
+            ),
         ]
 
     def __str__(self) -> str:

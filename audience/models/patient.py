@@ -1,5 +1,5 @@
 from django.db import models
-from django.db.models.functions import Cast, ExtractDay, ExtractMonth
+from django.db.models.functions import Cast, Collate, ExtractDay, ExtractMonth, Upper
 
 from trackstat.clock import Now
 from trackstat.tenancy.fields import PracticeForeignKey
@@ -58,6 +58,10 @@ class Patient(PracticeModel):
     email = models.CharField(max_length=254, blank=True, help_text="Lower case.")
     address_line = models.CharField(max_length=200, blank=True)
     city = models.CharField(max_length=80, blank=True)
+    # In capitals: cities are looked up by it, however they are written.
+    city_key = models.GeneratedField(
+        expression=Upper("city"), output_field=models.CharField(max_length=160), db_persist=True
+    )
     state = models.CharField(max_length=30, blank=True)
     postal_code = models.CharField(max_length=12, blank=True)
     time_zone = models.CharField(max_length=60, blank=True, help_text="From the postal code; '' when unknown.")
@@ -127,6 +131,13 @@ class Patient(PracticeModel):
             ),
             models.Index(
                 fields=["practice", "merged_into"], condition=~models.Q(merged_into=None), name="patient_merged"
+            ),
+            models.Index(fields=["practice", "city_key"], name="patient_city"),
+            # In byte order, so that codes are found by how they begin.
+            models.Index("practice", Collate("postal_code", "C"), name="patient_zip"),
+            models.Index(fields=["practice", "attorney"], condition=~models.Q(attorney=None), name="patient_attorney"),
+            models.Index(
+                fields=["practice", "care_package"], condition=~models.Q(care_package=None), name="patient_package"
             ),
             models.Index(fields=["practice", "cell"], name="patient_cell", condition=~models.Q(cell="")),
             models.Index(fields=["practice", "email"], name="patient_email", condition=~models.Q(email="")),
