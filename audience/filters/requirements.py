@@ -135,7 +135,7 @@ def _reachable(channel: Channel, category: str) -> Requirement:
     column = CHANNEL_FIELD[channel]
     points = ContactPoint.objects.filter(channel=channel, address=OuterRef(column))
     opted_out = Q(all_opted_out_at__isnull=False) | Q(**{f"{Category(category)}_opted_out_at__isnull": False})
-    of_category = points.filter(**{f"{Category(category)}_opted_out_at__isnull": False})
+    of_category = ContactPoint.objects.filter(channel=channel, **{f"{Category(category)}_opted_out_at__isnull": False})
     validity = ContactPoint.Validity
     # One look-up by address for each patient who fails; an Exists a reason would read all the practice's addresses.
     state = points.values_list(
@@ -159,7 +159,8 @@ def _reachable(channel: Channel, category: str) -> Requirement:
     return Requirement(
         f"can_{channel}",
         words,
-        Q(**{f"can_{channel}": True}) & ~Exists(of_category),  # type: ignore[arg-type]
+        # NOT IN builds one hash of those who opted out; the planner would sort both sides to join them.
+        Q(**{f"can_{channel}": True}) & ~Q(**{f"{column}__in": of_category.values("address")}),
         (
             Reason(f"{channel}_opted_out", f"opted out of {channel}s", Q(Exact(Subquery(state), "opted_out"))),
             Reason(f"{channel}_landline", landline, Q(Exact(Subquery(state), "landline"))),
