@@ -31,6 +31,12 @@ def absent(practice: Practice, of: dict[str, Any]) -> int:
     return _leave(practice, of, _ABSENT)
 
 
+def expected(of: dict[str, Any]) -> tuple[int, int]:
+    """How many `delete` and `absent` would make inactive. In the practice's scope."""
+    deleted, missing = (rows(f"SELECT count(*) FROM ({who}) of", of)[0][0] for who in (_DELETED, _ABSENT))
+    return deleted, missing
+
+
 def missing_in_snapshot() -> str:
     """Why the export cannot tell who is missing; '' when it can. A line that could not be read may be anybody."""
     unreadable = rows(

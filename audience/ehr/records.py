@@ -9,6 +9,7 @@ every adapter fills the same few shapes, in any order, and everything behind the
   that the entry of this id stated before; one without facts takes everything back.
 * `StagedPlace`, `StagedAlias`: names of providers, locations and companies; other names of records.
 * `StagedMerge`, `StagedGone`, `StagedCaseDiagnosis`: what the EHR says of records as such.
+* `StagedOptOut`: a number or mailbox that wants no more messages.
 
 Keys that end in `_key` name another record of the same export, not yet looked up: the EHR's id, or an alias of it (see
 `StagedAlias`). Texts are '' where there is nothing. `external_id` of all but patients and places is `Type/id`, unique
@@ -209,6 +210,23 @@ class StagedGone(NamedTuple):
     patient_key: str
 
 
+class StagedOptOut(NamedTuple):
+    """Somebody does not want messages of `purpose` (a `ConsentEvent.Purpose`) by `channel` any more, since `at`.
+
+    Without an `address` the patient's own are meant. Not `is_dated`: the list has no date, and `at` is the list's.
+    """
+
+    file: str
+    line: int
+    patient_key: str
+    channel: str
+    address: str
+    purpose: str
+    at: datetime
+    is_dated: bool
+    wording: str
+
+
 Fact = StagedDiagnosis | StagedService | StagedPayment | StagedCoverage
 Staged = (
     StagedPatient
@@ -221,4 +239,5 @@ Staged = (
     | StagedAlias
     | StagedMerge
     | StagedGone
+    | StagedOptOut
 )

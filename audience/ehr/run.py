@@ -20,6 +20,7 @@ from audience.ehr import (
     facts,
     leaving,
     merges,
+    opt_outs,
     prepare,
     resolve,
 )
@@ -74,7 +75,7 @@ def import_export(
     becomes inactive. Raises AlreadyRunning.
     """
     report = report or (lambda progress: None)
-    with _alone(practice, source):
+    with alone(practice, source):
         with practice_scope(practice):
             _close_interrupted(source)
             import_run = ImportRun.objects.create(source=source, is_snapshot=is_snapshot)
@@ -104,8 +105,9 @@ def _import(
         import_run.not_read = dict(reader.read(reading, tables, counts, report))
         tables.finish()
         report(Progress("Comparing", 0, 1, 0))
-        _compare(practice, of, import_run, counts)
+        compare_staged(practice, of, import_run, counts)
         report(Progress("Comparing", 1, 1, 0))
+        opt_outs.apply(practice, of)
         dealt = chunks()
         for number, (first, last) in enumerate(dealt):
             report(Progress("Applying", number, len(dealt), 0))
@@ -119,7 +121,8 @@ def _import(
         report(Progress("Applying", len(dealt), len(dealt), 0))
 
 
-def _compare(practice: Practice, of: dict[str, Any], import_run: ImportRun, counts: Counts) -> None:
+def compare_staged(practice: Practice, of: dict[str, Any], import_run: ImportRun, counts: Counts) -> None:
+    """What is staged beside what is there. Writes nothing but choices, rejections and the run's counts."""
     for kind, number in prepare.settle().items():
         counts.add(kind, "repeated", number)
     with practice_scope(practice):
@@ -133,10 +136,12 @@ def _compare(practice: Practice, of: dict[str, Any], import_run: ImportRun, coun
         prepare.name()
         resolve.make_choices(of)
         resolve.join_encounters(of)
+        opt_outs.settle(of)
         resolve.store_rejections(of)
         _count_staged(counts)
         for kind, number in compare(of).items():
             counts.add(kind, "unchanged", number)
+        opt_outs.count(counts)
         _save(import_run, counts)
 
 
@@ -222,7 +227,7 @@ def _close_interrupted(source: str) -> None:
 
 
 @contextmanager
-def _alone(practice: Practice, source: str) -> Iterator[None]:
+def alone(practice: Practice, source: str) -> Iterator[None]:
     """Holds the lock of this practice and source; the database gives it back by itself when the process dies."""
     lock = {"key": f"ehr import {practice.pk} {source}"}
     if not rows("SELECT pg_try_advisory_lock(hashtextextended(%(key)s, 0))", lock)[0][0]:

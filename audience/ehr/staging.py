@@ -24,6 +24,7 @@ from audience.ehr.records import (
     StagedEntry,
     StagedGone,
     StagedMerge,
+    StagedOptOut,
     StagedPatient,
     StagedPayment,
     StagedPlace,
@@ -44,6 +45,7 @@ TABLES: dict[type, str] = {
     StagedAlias: "ehr_alias",
     StagedMerge: "ehr_merge",
     StagedGone: "ehr_gone",
+    StagedOptOut: "ehr_opt_out",
     Rejection: "ehr_rejection",
 }
 # Their rows carry the number of the entry that states them.
@@ -55,6 +57,7 @@ _COLUMN_TYPES = {
     bool | None: "boolean",
     date: "date NOT NULL",
     date | None: "date",
+    datetime: "timestamptz NOT NULL",
     datetime | None: "timestamptz",
 }
 # Rows of a table held back until they go over in one COPY: few enough to stay in the processor's cache, enough to make
@@ -86,10 +89,14 @@ class Staging:
             if len(held[kind]) >= _BATCH:
                 self._copy(kind, held[kind])
 
-    def finish(self) -> None:
-        """Everything is in the tables now, and the planner knows how much it is."""
+    def flush(self) -> None:
+        """Everything that was added is in the tables."""
         for kind, held in self._held.items():
             self._copy(kind, held)
+
+    def finish(self) -> None:
+        """Everything is in the tables now, and the planner knows how much it is."""
+        self.flush()
         for statement in (
             "CREATE INDEX ON ehr_patient (external_id)",
             "CREATE INDEX ON ehr_appointment (external_id)",

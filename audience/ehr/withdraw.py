@@ -35,6 +35,16 @@ def withdraw(practice: Practice, of: dict[str, Any]) -> Counter[tuple[str, str]]
     return withdrawn
 
 
+def expected(of: dict[str, Any]) -> Counter[tuple[str, str]]:
+    """What `withdraw` would do. In the practice's scope."""
+    found = rows(
+        f"""SELECT resource_type, left_out, count(*) FROM ({_APPOINTMENTS} UNION ALL {_CASES}) which
+            GROUP BY 1, 2""",
+        of,
+    )
+    return Counter({(kind, why): number for kind, why, number in found})
+
+
 def _withdraw_some(practice: Practice, of: dict[str, Any], which: str, change: str) -> Counter[tuple[str, str]]:
     with practice_scope(practice):
         run(f"CREATE TEMPORARY TABLE chunk_withdrawn ON COMMIT DROP AS {which} ORDER BY 1 LIMIT {_BATCH}", of)

@@ -1,6 +1,7 @@
 """Where a practice's patients come from, and each time they were fetched from there."""
 
 import datetime as dt
+from collections import Counter
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -34,7 +35,8 @@ class EhrConnection(PracticeModel):
 
     class Kind(models.TextChoices):
         FHIR = "fhir", "FHIR server"
-        FOLDER = "folder", "Folder of files"
+        FOLDER = "folder", "Folder of FHIR files"
+        CSV = "csv", "Folder of CSV files"
 
     class Level(models.TextChoices):
         GROUP = "group", "The patients of a group"
@@ -68,6 +70,10 @@ class EhrConnection(PracticeModel):
     # Resource types asked for one page after the other, where an export has no file of them.
     polled_types = ArrayField(models.CharField(max_length=60), default=_appointments, blank=True)
     folder = models.CharField(max_length=200, blank=True, help_text="Within the practice's own drop folder.")
+    # Of folders: each drop has everybody, so whoever it lacks becomes inactive.
+    is_snapshot = models.BooleanField(default=False)
+    # Of CSV files: which column is which, see `audience.ehr.csv.mapping`. {} = the usual headings.
+    mapping = models.JSONField(default=dict, blank=True)
 
     # Null: only when somebody asks.
     every_minutes = models.PositiveIntegerField(null=True, blank=True)
@@ -121,7 +127,8 @@ class EhrSync(PracticeModel):
     marker = models.CharField(max_length=100, blank=True)
     # Where the server tells how far the export is.
     status_url = models.TextField(blank=True)
-    # {"words": "Patient", "done": 3, "total": 12}: files while fetching, bytes and chunks while importing.
+    # {"step": "Fetching", "words": "Patient", "done": 3, "total": 12, "records": 0, "seconds": 4.2}: files while
+    # fetching, bytes and chunks while importing; `seconds` since the step began.
     progress = models.JSONField(default=dict)
     files = models.PositiveIntegerField(default=0)
     size = models.BigIntegerField(default=0, help_text="Bytes.")
@@ -146,6 +153,19 @@ class EhrSync(PracticeModel):
     @property
     def is_over(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def took(self) -> float | None:
+        """Seconds."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+
+    @property
+    def sums(self) -> Counter[str]:
+        """Records of all kinds together: {"new": 60, "rejected": 2}; names as in ImportRun.counts."""
+        found: Counter[str] = Counter()
+        for counts in (self.import_run.counts if self.import_run else {}).values():
+            found.update(counts)
+        return found
 
 
 class EhrTest(PracticeModel):

@@ -90,6 +90,7 @@ class ConsentEvent(PracticeModel):
         CARRIER = "carrier", "Carrier's block list"
         STAFF = "staff", "Staff"
         EHR = "ehr", "EHR"
+        FILE = "file", "List of opt-outs"
 
     contact_point = PracticeForeignKey(ContactPoint, models.CASCADE, related_name="consent_events")
     purpose = models.CharField(max_length=12, choices=Purpose)

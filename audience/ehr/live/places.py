@@ -1,6 +1,7 @@
 """The folders on this machine: where an EHR drops its exports, and where downloads lie until they are imported."""
 
 import hashlib
+import json
 import os
 import tempfile
 import time
@@ -8,7 +9,11 @@ from pathlib import Path
 
 from django.conf import settings
 
+from audience.ehr.csv.mapping import Wrong
+from audience.ehr.csv.read import DropReader
+from audience.ehr.csv.sheets import files_in
 from audience.ehr.fhir.folder import Folder
+from audience.ehr.fhir.read import FolderReader
 from audience.ehr.live.trouble import Later, Refused
 from audience.models import EhrConnection
 from trackstat.tenancy.models import Practice
@@ -40,11 +45,26 @@ def drop_folder(practice: Practice, connection: EhrConnection) -> Path:
     return found
 
 
-def fingerprint(folder: Path) -> str:
-    """The same as long as no file is changed, added or taken away. Raises Later while one may still be written."""
-    seen = hashlib.sha256()
+def reader(connection: EhrConnection, folder: Path) -> FolderReader | DropReader:
+    """What reads the files of a connection. Raises Refused where its column mapping cannot be used."""
+    if connection.kind != EhrConnection.Kind.CSV:
+        return FolderReader(Folder(folder))
+    try:
+        return DropReader(folder, connection.mapping, is_snapshot=connection.is_snapshot)
+    except Wrong as wrong:
+        raise Refused(f"The column mapping cannot be used. {wrong}") from None
+
+
+def fingerprint(connection: EhrConnection, folder: Path) -> str:
+    """The same as long as no file is changed, added or taken away, and they are read in the same way.
+
+    Raises Later while a file may still be written.
+    """
+    is_csv = connection.kind == EhrConnection.Kind.CSV
+    how = json.dumps([connection.mapping, connection.is_snapshot], sort_keys=True) if is_csv else ""
+    seen = hashlib.sha256(how.encode())
     now = time.time()
-    for file in Folder(folder).files:
+    for file in files_in(folder) if is_csv else Folder(folder).files:
         try:
             about = file.stat()
         except FileNotFoundError:

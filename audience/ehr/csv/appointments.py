@@ -1,0 +1,76 @@
+"""A row of the appointments' file as the record that is staged. A visit is one whose patient was checked in."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from audience.ehr import clean
+from audience.ehr.csv import values
+from audience.ehr.csv.care import identified
+from audience.ehr.csv.cells import Cells
+from audience.ehr.csv.words import APPOINTMENT
+from audience.ehr.records import Origin, Rejected, Staged, StagedAppointment
+from audience.ehr.words import NO_APPOINTMENT, AppointmentStatus, yes_or_no
+
+# The longest a visit is believed to last.
+_LONGEST = timedelta(days=1)
+
+
+def appointment(row: Cells, origin: Origin) -> Iterator[Staged]:
+    external_id = identified(row)
+    patient = identified(row, "patient")
+    starts_at = values.moment(row["starts_at"], row["starts_time"], "The start", row.ways)
+    status = APPOINTMENT[row.meaning("status")]
+    if starts_at is None and status != NO_APPOINTMENT:
+        raise Rejected("The appointment has no start")
+    came, checked_in_at = _check_in(row, starts_at)
+    if came and status in (AppointmentStatus.SCHEDULED, AppointmentStatus.MISSED):
+        status = AppointmentStatus.CHECKED_IN
+    case = clean.printable(row["case"], 120)
+    yield StagedAppointment(
+        *origin,
+        row.changed_at(),
+        "Appointment",
+        f"Appointment/{external_id}",
+        patient,
+        "" if status else "Its status says that it is none",
+        status,
+        starts_at,
+        _ends_at(row, starts_at),
+        checked_in_at if status == AppointmentStatus.CHECKED_IN else None,
+        clean.printable(row["purpose"], 200),
+        "",
+        clean.printable(row["provider"], 200),
+        "",
+        clean.printable(row["location"], 200),
+        "",
+        f"Case/{case}" if case else "",
+    )
+
+
+def _check_in(row: Cells, starts_at: datetime | None) -> tuple[bool, datetime | None]:
+    """Whether the patient came, and when, where the column has more than a yes."""
+    said = row["checked_in_at"].strip()
+    if not said or yes_or_no(said) is False:
+        return False, None
+    if yes_or_no(said):
+        return True, None
+    return True, _moment(row, said, starts_at, "The check-in")
+
+
+def _ends_at(row: Cells, starts_at: datetime | None) -> datetime | None:
+    if starts_at is None:
+        return None
+    ends_at = _moment(row, row["ends_at"].strip(), starts_at, "The end") if row["ends_at"].strip() else None
+    minutes = clean.printable(row["minutes"]).split(" ")[0]
+    if ends_at is None and minutes.isdecimal() and len(minutes) < 5:
+        ends_at = starts_at + timedelta(minutes=int(minutes))
+    return ends_at if ends_at and timedelta(0) <= ends_at - starts_at <= _LONGEST else None
+
+
+def _moment(row: Cells, said: str, starts_at: datetime | None, what: str) -> datetime | None:
+    """A time alone is one of the appointment's day."""
+    alone = values.time_only(said)
+    if alone is None or starts_at is None:
+        return values.moment(said, "", what, row.ways)
+    on = starts_at.astimezone(row.ways.zone).date()
+    return datetime.combine(on, alone, row.ways.zone).astimezone(UTC)
