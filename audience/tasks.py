@@ -1,10 +1,11 @@
 """What the audience has to do by itself as time passes."""
 
 from audience import rollups
+from audience.ehr.live import tryout
 from audience.ehr.live.locks import place
 from audience.ehr.live.sync import work
 from audience.ehr.live.trouble import Patience
-from audience.models import EhrConnection
+from audience.models import EhrConnection, EhrTest
 from trackstat import clock
 from trackstat.celery import app, ring
 from trackstat.tenancy.models import Practice
@@ -14,6 +15,7 @@ from trackstat.tenancy.scope import practice_scope
 _PATIENCE = 20
 # A first import of a large practice takes its time; one that is cut off goes on at the next tick.
 _LONGEST = 4 * 3600
+_LONGEST_TEST = 900
 
 
 @app.task(name="audience.tick")
@@ -24,6 +26,8 @@ def tick() -> None:
         with practice_scope(practice):
             for connection in EhrConnection.objects.due(clock.now()).order_by("pk"):
                 ring(sync, practice.pk, connection.pk)
+            for test in EhrTest.objects.filter(finished_at=None).order_by("pk"):
+                ring(try_out, practice.pk, test.pk)
 
 
 @app.task(name="audience.sync", expires=300, soft_time_limit=_LONGEST, time_limit=_LONGEST + 60)
@@ -31,3 +35,8 @@ def sync(practice_id: int, connection_id: int) -> None:
     with place() as free:
         if free:
             work(Practice.objects.get(pk=practice_id), connection_id, Patience(_PATIENCE))
+
+
+@app.task(name="audience.try_out", expires=300, soft_time_limit=_LONGEST_TEST, time_limit=_LONGEST_TEST + 60)
+def try_out(practice_id: int, test_id: int) -> None:
+    tryout.work(Practice.objects.get(pk=practice_id), test_id, Patience(_PATIENCE))

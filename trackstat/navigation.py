@@ -37,7 +37,14 @@ MENU = (
     ),
     Item("Audiences", "funnel", "audience:audiences", "audience.view_audience"),
     Item("Reports", "chart-column", "reports:index", "reports.view_report"),
-    Item("Settings", "settings", "practice_settings", "tenancy.change_practicesettings"),
+    Item(
+        "Settings",
+        "settings",
+        children=(
+            Item("Practice", "building-2", "practice_settings", "tenancy.change_practicesettings"),
+            Item("EHR Connections", "plug", "connections:index", "audience.manage_ehr"),
+        ),
+    ),
 )
 # Places in a phone's bottom bar; the rest is in the sheet its last button opens.
 ON_PHONES = 4

@@ -7,11 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`what` is a short sentence, `more` says what it means and what to do."""
+    """`what` is a short sentence, `more` says what it means and what to do; `link` is what leads to `url`."""
 
     what: str
     more: str
     tone: str = "warn"
+    url: str = ""
+    link: str = ""
 
 
 # Each is asked with the request of a member, in the practice's scope; keep them to one cheap statement.

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import include, path
 
+from audience.views.key_set import key_set
 from trackstat import home
 from trackstat.tenancy.admin import site
 
@@ -15,6 +16,7 @@ practice_patterns: list[Any] = [
     path("campaigns/", include("campaigns.urls")),
     path("reports/uncertain/", include("messaging.uncertain_urls")),
     path("reports/", include("reports.urls")),
+    path("settings/connections/", include("audience.connection_urls")),
     path("admin/", site.urls),
 ]
 
@@ -23,6 +25,7 @@ urlpatterns = [
     path("accounts/", include("trackstat.account_urls")),
     path("webhooks/", include("messaging.webhook_urls")),
     path("u/", include("messaging.public_urls")),
+    path("keys/<str:token>/jwks.json", key_set, name="key_set"),
     path("<slug:practice_slug>/", include(practice_patterns)),
 ]
 

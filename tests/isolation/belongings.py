@@ -3,6 +3,8 @@
 import datetime as dt
 
 from audience import consent
+from audience.ehr.live.keys import give_key
+from audience.models import EhrConnection, EhrSync, ImportRejection, ImportRun
 from campaigns.models import AudienceRemoval
 from messaging.models import InboundMessage
 from tests.factories import (
@@ -52,6 +54,7 @@ def belongings(word: str) -> dict[str, int]:
         body=f"Answer from {word}",
     )
     AudienceRemoval.objects.create(campaign=campaign, patient=PatientFactory(first_name=word, last_name="Removed"))
+    connection, sync = _connection(word)
     consent.opt_out("email", patient.email, "announcement", "staff", wording=f"Told {word}")
     return {
         "patient": patient.pk,
@@ -62,4 +65,25 @@ def belongings(word: str) -> dict[str, int]:
         "drip": drip.pk,
         "enrollment": enrollment.pk,
         "message": message.pk,
+        "connection": connection.pk,
+        "sync": sync.pk,
     }
+
+
+def _connection(word: str) -> tuple[EhrConnection, EhrSync]:
+    """One that does not work, with a run that rejected something."""
+    connection = EhrConnection(
+        kind="fhir",
+        name=f"{word} EHR",
+        source=f"{word.lower()}-ehr",
+        base_url=f"https://{word.lower()}.example/fhir",
+        algorithm="ES384",
+        state=EhrConnection.State.FAILING,
+        problem=f"{word}.example does not answer (ConnectTimeout)",
+    )
+    give_key(connection)
+    connection.save()
+    run = ImportRun.objects.create(source=connection.source, state="done", counts={"Patient": {"rejected": 1}})
+    ImportRejection.objects.create(run=run, file=f"{word}.ndjson", line=3, reason=f"{word} is no patient")
+    sync = EhrSync.objects.create(connection=connection, state="done", finished_at=now(), import_run=run)
+    return connection, sync

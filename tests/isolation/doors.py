@@ -36,6 +36,16 @@ class Public:
 PATIENT, TAG = "audience.view_patient", "audience.change_tag"
 SEE, CHANGE, LAUNCH = "campaigns.view_campaign", "campaigns.change_campaign", "campaigns.launch_campaign"
 RESOLVE = "messaging.resolve_uncertain"
+EHR = "audience.manage_ehr"
+SERVER = {
+    "name": "Clinic",
+    "base_url": "https://fhir.example.org/r4",
+    "client_id": "trackstat",
+    "export_level": "patient",
+    "polled_types": "Appointment",
+    "algorithm": "ES384",
+    "every": "60",
+}
 
 DOORS: dict[str, Door] = {
     "practice_home": Door(get="audience.view_patient", ok_get=(302,)),
@@ -50,6 +60,19 @@ DOORS: dict[str, Door] = {
     "audience:patient": Door(get=PATIENT, args=("patient",)),
     "audience:put_tag": Door(post=TAG, args=("patient",), data={"name": "VIP"}),
     "audience:take_tag": Door(post=TAG, args=("patient", "tag")),
+    # Connections to EHRs
+    "connections:index": Door(get=EHR),
+    "connections:add": Door(get=EHR, post=EHR, query="?kind=fhir"),
+    "connections:connection": Door(get=EHR, args=("connection",)),
+    "connections:edit": Door(get=EHR, post=EHR, args=("connection",), data=SERVER),
+    "connections:new_key": Door(post=EHR, args=("connection",)),
+    "connections:switch": Door(post=EHR, args=("connection",), data={"on": "1"}),
+    "connections:test": Door(post=EHR, args=("connection",)),
+    "connections:run": Door(post=EHR, args=("connection",)),
+    "connections:sync": Door(get=EHR, args=("connection", "sync")),
+    "connections:rejected": Door(get=EHR, args=("connection", "sync")),
+    # Whoever comes second finds it gone.
+    "connections:remove": Door(post=EHR, args=("connection",), ok_post=(302, 404)),
     # Reports
     "reports:index": Door(get="reports.view_report"),
     "reports:campaign": Door(get="reports.view_report", args=("campaign",)),
@@ -114,5 +137,6 @@ PUBLIC: dict[str, Public] = {
     "webhooks:twilio_inbound": Public(get=405, post=403, why="signed by the carrier", args=(NOBODY,)),
     "webhooks:mailgun_tracking": Public(get=405, post=403, why="signed by the mail service", args=(NOBODY,)),
     "public:unsubscribe": Public(get=404, post=404, why="patients, by an unguessable token", args=("nobodys-token",)),
+    "key_set": Public(get=404, why="EHRs fetch our public keys, by a signed address", args=("1-1.unsigned",)),
     "styleguide": Public(get=200, why="components without data; not there in production"),
 }

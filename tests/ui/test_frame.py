@@ -61,8 +61,9 @@ def test_the_front_desk_sees_no_campaigns_and_no_settings(offered):
     assert labels(offered("User")) == ["Dashboard", "Inbox", "Patients", "Reports"]
 
 
-def test_a_manager_is_offered_everything(offered):
-    assert labels(offered("Manager")) == labels(navigation.MENU)
+def test_an_administrator_is_offered_everything_and_a_manager_all_but_the_ehr(offered):
+    assert labels(offered("Administrator")) == labels(navigation.MENU)
+    assert set(labels(navigation.MENU)) - set(labels(offered("Manager"))) == {"EHR Connections"}
 
 
 def test_a_page_below_marks_its_place_in_the_menu_and_the_group_around_it(offered):

@@ -6,6 +6,7 @@ time gets nowhere. The one exception is the sandbox, where there is one.
 
 import ipaddress
 import socket
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,9 @@ def check(url: str) -> None:
         raise Refused(f"The address {parts.scheme}://{parts.hostname or ''} is not encrypted: it must begin with https")
     if parts.username or parts.password:
         raise Refused(f"The address of {parts.hostname} holds a password")
+    with suppress(ValueError):
+        # Other names are looked at when they are resolved.
+        _refuse_private(parts.hostname, str(ipaddress.ip_address(parts.hostname)))
 
 
 def session() -> requests.Session:

@@ -11,6 +11,7 @@ import msgspec
 
 from audience.ehr.clean import printable
 from audience.ehr.live import bulk
+from audience.ehr.live.locks import lock
 from audience.ehr.live.server import TYPES, Server, problem
 from audience.ehr.live.trouble import Later, Patience, Refused
 from audience.models import EhrConnection, EhrSync, EhrTest
@@ -34,7 +35,13 @@ def ask(connection: EhrConnection) -> EhrTest:
 
 
 def work(practice: Practice, test_id: int, patience: Patience) -> None:
-    """Does the test and writes down what came out. One that is over or gone is left alone; twice does no harm."""
+    """Does the test and writes down what came out. One that is over, gone or at work elsewhere is left alone."""
+    with lock(f"ehr test {practice.pk} {test_id}") as mine:
+        if mine:
+            _work(practice, test_id, patience)
+
+
+def _work(practice: Practice, test_id: int, patience: Patience) -> None:
     with practice_scope(practice):
         test = EhrTest.objects.select_related("connection").filter(pk=test_id, finished_at=None).first()
     if test is None:
