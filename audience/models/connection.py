@@ -35,7 +35,8 @@ class EhrConnection(PracticeModel):
 
     class Kind(models.TextChoices):
         FHIR = "fhir", "FHIR server"
-        FOLDER = "folder", "Folder of files"
+        FOLDER = "folder", "Folder of FHIR files"
+        CSV = "csv", "Folder of CSV files"
 
     class Level(models.TextChoices):
         GROUP = "group", "The patients of a group"
@@ -69,6 +70,10 @@ class EhrConnection(PracticeModel):
     # Resource types asked for one page after the other, where an export has no file of them.
     polled_types = ArrayField(models.CharField(max_length=60), default=_appointments, blank=True)
     folder = models.CharField(max_length=200, blank=True, help_text="Within the practice's own drop folder.")
+    # Of folders: each drop has everybody, so whoever it lacks becomes inactive.
+    is_snapshot = models.BooleanField(default=False)
+    # Of CSV files: which column is which, see `audience.ehr.csv.mapping`. {} = the usual headings.
+    mapping = models.JSONField(default=dict, blank=True)
 
     # Null: only when somebody asks.
     every_minutes = models.PositiveIntegerField(null=True, blank=True)

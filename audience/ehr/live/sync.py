@@ -28,7 +28,7 @@ from audience.ehr.live.poll import poll
 from audience.ehr.live.server import Server
 from audience.ehr.live.trouble import Expired, Gone, Later, Patience, Refused
 from audience.ehr.reading import Progress, Report
-from audience.ehr.run import AlreadyRunning, import_folder
+from audience.ehr.run import AlreadyRunning, import_export
 from audience.models import EhrConnection, EhrSync
 from trackstat import clock
 from trackstat.tenancy.models import Practice
@@ -111,10 +111,10 @@ class _Sync:
 
     def work(self) -> None:
         try:
-            if self.connection.kind == EhrConnection.Kind.FOLDER:
-                self._read_folder()
-            else:
+            if self.connection.kind == EhrConnection.Kind.FHIR:
                 self._read_server()
+            else:
+                self._read_folder()
         except Later as later:
             self._put_off(later)
         except Refused as refusal:
@@ -127,10 +127,12 @@ class _Sync:
 
     def _read_folder(self) -> None:
         folder = places.drop_folder(self.practice, self.connection)
-        marker = places.fingerprint(folder)
-        if marker != self.sync.since:
-            self._import(folder)
-        self._succeed(marker)
+        marker = places.fingerprint(self.connection, folder)
+        if marker == self.sync.since:
+            is_known = self.connection.state == EhrConnection.State.WORKING
+            self._succeed(marker, self.connection.problem if is_known else "")
+        else:
+            self._succeed(marker, " ".join(self._import(folder)))
 
     def _read_server(self) -> None:
         server = Server(self.connection, self._patience)
@@ -184,15 +186,21 @@ class _Sync:
                 raise Later(_STAY_AWAY, words)
             server.patience.wait(1, words)
 
-    def _import(self, folder: Path) -> None:
+    def _import(self, folder: Path) -> list[str]:
+        """Answers with what the reader was in doubt about."""
         self._save(state=EhrSync.State.IMPORTING, progress={})
+        reader = places.reader(self.connection, folder)
+        is_snapshot = self.connection.kind != EhrConnection.Kind.FHIR and self.connection.is_snapshot
         try:
-            run = import_folder(self.practice, folder, self.connection.source, self._tell_import)
+            run = import_export(
+                self.practice, reader, self.connection.source, self._tell_import, is_snapshot=is_snapshot
+            )
         except AlreadyRunning as running:
             raise Later(60, str(running), in_order=True) from None
         self._save(import_run=run)
+        return list(getattr(reader, "notes", ()))
 
-    def _succeed(self, marker: str) -> None:
+    def _succeed(self, marker: str, doubts: str = "") -> None:
         with practice_scope(self.practice):
             now = clock.now()
             _end(self.sync, EhrSync.State.DONE, marker=marker, tries=0)
@@ -201,7 +209,7 @@ class _Sync:
                 last_began_at=self.sync.started_at,
                 last_ended_at=now,
                 state=EhrConnection.State.WORKING,
-                problem=self._left_out(),
+                problem=printable(doubts or self._left_out(), 500),
             )
 
     def _left_out(self) -> str:
