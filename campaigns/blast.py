@@ -3,9 +3,10 @@
 import datetime as dt
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from audience.models import Patient
+from audience.filters.households import COLUMNS
+from audience.models import Channel, Patient
 from campaigns.drafts import NotEditable, why_not_editable
 from campaigns.models import AudienceMember, AudienceRemoval, Campaign, Enrollment, Step
 from campaigns.problems import Problem, problems
@@ -43,10 +44,14 @@ def load(campaign: Campaign, by: User | None) -> int:
 
 @transaction.atomic
 def remove(campaign: Campaign, patient: Patient, by: User | None) -> int:
-    """Take a patient out by hand, for good until undone; how many are left in the loaded audience."""
+    """Take a patient out by hand, for good until undone; how many are in the loaded audience then.
+
+    Where the patient stood for a household, the next of it does.
+    """
     _lock_draft(campaign)
     AudienceRemoval.objects.get_or_create(campaign=campaign, patient=patient, defaults={"removed_by": by})
     campaign.members.filter(patient=patient).delete()
+    _settle_households(campaign, Patient.objects.filter(pk=patient.pk))
     audit.record("campaign.removed_patient", campaign, user_id=_id(by), patient=patient.pk)
     return _recount(campaign)
 
@@ -59,6 +64,7 @@ def undo_removal(campaign: Campaign, patient: Patient, by: User | None) -> int:
     audit.record("campaign.undid_removal", campaign, user_id=_id(by), patient=patient.pk)
     if campaign.loaded_at is not None and not campaign.is_stale:
         _insert_members(campaign, audience_of(campaign).queryset().filter(pk=patient.pk))
+    _settle_households(campaign, Patient.objects.filter(pk=patient.pk))
     return _recount(campaign)
 
 
@@ -71,6 +77,7 @@ def undo_removals(campaign: Campaign, by: User | None) -> int:
     audit.record("campaign.undid_removals", campaign, user_id=_id(by), patients=len(removed))
     if campaign.loaded_at is not None and not campaign.is_stale:
         _insert_members(campaign, audience_of(campaign).queryset().filter(pk__in=removed))
+    _settle_households(campaign, Patient.objects.filter(pk__in=removed))
     return _recount(campaign)
 
 
@@ -122,6 +129,18 @@ def _insert_members(campaign: Campaign, patients: QuerySet) -> int:
             [campaign.practice_id, campaign.pk, *values],
         )
         return cursor.rowcount
+
+
+def _settle_households(campaign: Campaign, of: QuerySet[Patient]) -> None:
+    """At the addresses of these patients, who stands for the household now is in the loaded audience, nobody else."""
+    channel = campaign.household_channel()
+    if channel is None or campaign.loaded_at is None or campaign.is_stale:
+        return
+    column = COLUMNS[Channel(channel)]
+    there = Patient.objects.filter(~Q(**{column: ""}), **{f"{column}__in": of.order_by().values(column)})
+    standing = audience_of(campaign).queryset().filter(pk__in=there.values("pk"))
+    campaign.members.filter(patient__in=there.values("pk")).delete()
+    _insert_members(campaign, standing)
 
 
 def _lock_draft(campaign: Campaign) -> None:

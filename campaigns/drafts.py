@@ -79,6 +79,11 @@ def save_definition(
     return _save(campaign, version, by, definition=definition, require=require)
 
 
+def save_household(campaign: Campaign, one_per_household: bool, version: int, by: User | None) -> Campaign:
+    """One message an address (A13), or one a patient."""
+    return _save(campaign, version, by, one_per_household=one_per_household)
+
+
 def save_trigger(campaign: Campaign, trigger: str, value: dict, version: int, by: User | None) -> Campaign:
     """What a drip waits for. Raises BadTrigger with a sentence."""
     return _save(campaign, version, by, trigger=trigger, trigger_value=trigger_for(trigger).clean(value))

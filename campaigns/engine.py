@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from campaigns import brake, moves
+from campaigns.households import spare
 from campaigns.models import Campaign, Enrollment, Step
 from campaigns.problems import problems_of_practice
 from campaigns.recipients import audience_of, practice_in_scope
@@ -127,19 +128,31 @@ def _materialise_batch(practice_id: int, horizon: dt.timedelta) -> int | None:
         for row in enrollments:
             by_position[row[2]].append(row)
         for position, rows in by_position.items():
-            written += _write(campaign, steps.get(position), identities, rows)
+            written += _write(campaign, steps.get(position), identities, rows, practice)
             _advance(steps.get(position + 1), rows, practice)
         wake(practice_id)
         return written
 
 
 def _write(
-    campaign: Campaign, step: Step | None, identities: dict[str, SendingIdentity | None], rows: list[tuple]
+    campaign: Campaign,
+    step: Step | None,
+    identities: dict[str, SendingIdentity | None],
+    rows: list[tuple],
+    practice: Practice,
 ) -> int:
     if step is None:
         return 0
     due = [Due(enrollment, patient, due_at, not_after) for enrollment, patient, _, due_at, not_after in rows]
-    return materialise(step.content, identities[step.channel], campaign.category, campaign.pk, step.pk, due)
+    return materialise(
+        step.content,
+        identities[step.channel],
+        campaign.category,
+        campaign.pk,
+        step.pk,
+        due,
+        spare=spare(campaign, step, practice),
+    )
 
 
 def _advance(following: Step | None, rows: list[tuple], practice: Practice) -> None:

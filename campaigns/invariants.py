@@ -122,6 +122,16 @@ SELECT enrollment_id AS enrollment, step_id AS step, repeat, count(*) AS message
  GROUP BY enrollment_id, step_id, repeat HAVING count(*) > 1""",
     ),
     Invariant(
+        "one message a household",
+        "Of a blast that writes once to an address, a step was handed over there for one patient only.",
+        """
+SELECT m.contact_point_id AS contact_point, m.step_id AS step, count(*) AS messages
+  FROM messaging_message m
+  JOIN campaigns_campaign c ON c.practice_id = m.practice_id AND c.id = m.campaign_id
+ WHERE m.practice_id = %(practice)s AND m.armed_at IS NOT NULL AND c.kind = 'blast' AND c.one_per_household
+ GROUP BY m.contact_point_id, m.step_id HAVING count(DISTINCT m.patient_id) > 1""",
+    ),
+    Invariant(
         "leases",
         "No message is claimed or being handed over past its lease.",
         """

@@ -11,15 +11,16 @@ from trackstat.tenancy.scope import current_practice_id
 
 def audience_of(campaign: Campaign, on: dt.date | None = None) -> Audience:
     """The campaign's audience on a local date (None: today), without those removed by hand. Raises BadDefinition."""
-    practice = practice_in_scope()
+    practice, channels = practice_in_scope(), campaign.channels()
     return Audience(
         practice,
         campaign.definition,
         on or today(practice),
-        require=campaign.effective_require(),
+        require=campaign.effective_require(channels),
         category=campaign.category,
         removed=AudienceRemoval.objects.filter(campaign=campaign),
         may_be_blank=campaign.kind == Campaign.Kind.DRIP,
+        household=campaign.household_channel(channels),
     )
 
 

@@ -24,6 +24,7 @@ ADVICE: dict[str, str] = {
     Reason.ADDRESS_CHANGED: "Nothing to do: the next message goes to the new one.",
     Reason.INACTIVE: "Nothing to do, unless the patient's status in the EHR is wrong.",
     Reason.NOT_QUALIFIED: "Take the tag off if announcements should reach this patient.",
+    Reason.SAME_HOUSEHOLD: "Nothing to do: the campaign sends one message a household.",
     Reason.GOAL_MET: "Nothing to do.",
     Reason.NO_LONGER_MATCHES: "Nothing to do.",
     Reason.EXPIRED: "Send a new message if it still matters.",

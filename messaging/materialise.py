@@ -6,7 +6,7 @@ COPY is refused on tables behind row-level security, and `bulk_create` costs mor
 import datetime as dt
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import batched
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -34,6 +34,19 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _json = msgspec.json.Encoder().encode
 
 
+class Addressed(NamedTuple):
+    """A due message that may be written, and where it goes."""
+
+    enrollment_id: int | None
+    patient_id: int
+    contact_point_id: int
+    due_at: dt.datetime
+
+
+# Of a batch, the enrollments whose address gets the step's message with another patient's.
+type Spare = Callable[[list[Addressed]], set[int | None]]
+
+
 class Due(NamedTuple):
     """A message that an enrollment owes a patient."""
 
@@ -51,11 +64,12 @@ def materialise(
     step_id: int | None,
     due: Sequence[Due],
     repeat: int = 1,
+    spare: Spare | None = None,
 ) -> int:
     """Insert one row for each due message and return how many are new; what is there already stays as it is.
 
-    Runs in the caller's transaction and practice. Whoever cannot be written to gets a row that is born aborted, with
-    the reason. Raises MergeError for content that could not be saved.
+    Runs in the caller's transaction and practice. Whoever cannot be written to, or is spared, gets a row that is born
+    aborted, with the reason. Raises MergeError for content that could not be saved.
     """
     practice = Practice.objects.get(pk=current_practice_id())
     constants: dict[str, Any] = {
@@ -73,7 +87,8 @@ def materialise(
         for batch in batched(due, BATCH, strict=False):
             # Everything is read before: while a COPY is open the connection takes no other statement.
             recipients = _recipients(content.channel, category, batch)
-            rows = list(_rows(content, identity, category, practice, recipients))
+            reasons = _reasons(content.channel, recipients, spare)
+            rows = list(_rows(content, identity, practice, recipients, reasons))
             cursor.execute(_TEMPORARY)
             with cursor.copy(_COPY) as copy:
                 copy.set_types(_TYPES)
@@ -116,8 +131,23 @@ def _microseconds(moment: dt.datetime) -> int:
     return (moment - _EPOCH) // dt.timedelta(microseconds=1)
 
 
+def _reasons(channel: str, recipients: list[tuple], spare: Spare | None) -> list[str]:
+    """For each recipient why the message is born aborted, '' where it is not."""
+    reasons = []
+    for recipient in recipients:
+        _, address, validity, opted_out, _, deceased, tagged = recipient[_POINT:]
+        reasons.append(
+            unreachable(channel, address, validity or "unknown", opted_out=opted_out, deceased=deceased, tagged=tagged)
+        )
+    if spare is None:
+        return reasons
+    both = list(zip(recipients, reasons, strict=True))
+    spared = spare([Addressed(row[0], row[1], row[_POINT], row[2]) for row, reason in both if not reason])
+    return [reason or (Message.Reason.SAME_HOUSEHOLD if row[0] in spared else "") for row, reason in both]
+
+
 def _rows(
-    content: Content, identity: SendingIdentity, category: str, practice: Practice, recipients: list[tuple]
+    content: Content, identity: SendingIdentity, practice: Practice, recipients: list[tuple], reasons: list[str]
 ) -> Iterable[tuple]:
     zone, moment, shared = ZoneInfo(practice.settings.time_zone), now(), practice_values(practice)
     is_text, toll_free = content.channel == Channel.TEXT, is_toll_free(identity.address)
@@ -127,10 +157,7 @@ def _rows(
     body, segments, with_line = "", 1, False
     for place, recipient in enumerate(recipients):
         enrollment_id, patient_id, due_at, not_after, first, last, preferred, next_visit, last_visit = recipient[:9]
-        point_id, address, validity, opted_out, introduced, deceased, tagged = recipient[9:]
-        reason = unreachable(
-            content.channel, address, validity or "unknown", opted_out=opted_out, deceased=deceased, tagged=tagged
-        )
+        point_id, address, _, _, introduced, _, _ = recipient[_POINT:]
         values = shared | values_of(first, last, preferred, next_visit, last_visit, zone, moment, with_dates=with_dates)
         if is_text:
             with_line = not introduced
@@ -146,7 +173,7 @@ def _rows(
             urlsafe_b64encode(noise[place * TOKEN_BYTES : (place + 1) * TOKEN_BYTES]).decode(),
             segments,
             with_line,
-            reason,
+            reasons[place],
             due_at,
             not_after,
         )

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from audience.filters import fields_for
+from audience.filters.households import channel_of
 from audience.models import Category, Channel
 from trackstat.clock import Now
 from trackstat.tenancy.fields import PracticeForeignKey
@@ -25,6 +26,11 @@ class Campaign(PracticeModel):
         PAUSED = "paused", "Paused"
         STOPPED = "stopped", "Stopped"
         SENT = "sent", "Sent"
+
+    class TagAction(models.TextChoices):
+        NONE = "", "Leave tags alone"
+        PUT_ON = "put_on", "Put a tag on"
+        TAKE_OFF = "take_off", "Take a tag off"
 
     # Every move there is; campaigns.moves makes each one guarded UPDATE with its audit row.
     MOVES: ClassVar[dict[str, set[str]]] = {
@@ -52,6 +58,11 @@ class Campaign(PracticeModel):
     definition = models.JSONField(default=dict)
     # Fields each patient must have, of "address", "email", "cell"; null = what the messages' channels need (A8).
     require = models.JSONField(null=True)
+    # One message an address, the eldest stands for the household (A13); else one a patient. See household_channel.
+    one_per_household = models.BooleanField(default=True, db_default=True)
+    # Blasts: what happens to a tag of everyone it is switched on for. The tag is null after it was deleted.
+    tag_action = models.CharField(max_length=8, choices=TagAction, blank=True, default="", db_default="")
+    tag = PracticeForeignKey("audience.Tag", models.PROTECT, null=True, related_name="+")
     # Set by Load; `loaded_definition` is what was loaded, so a later change of filters shows as stale.
     loaded_at = models.DateTimeField(null=True)
     loaded_count = models.PositiveIntegerField(null=True)
@@ -89,13 +100,39 @@ class Campaign(PracticeModel):
         return self.loaded_at is not None and self.loaded_definition != self.audience_as_saved()
 
     def audience_as_saved(self) -> dict:
-        return {"definition": self.definition, "require": self.effective_require()}
+        channels = self.channels()
+        return {
+            "definition": self.definition,
+            "require": self.effective_require(channels),
+            "household": self.household_channel(channels),
+        }
 
-    def effective_require(self) -> list[str]:
-        """Fields each patient must have: as ticked by staff, else what the messages' channels need (A8)."""
+    def channels(self) -> list[str]:
+        """Of the messages, in their order."""
+        return [step.channel for step in self.steps.all()]
+
+    def effective_require(self, channels: list[str] | None = None) -> list[str]:
+        """Fields each patient must have: as ticked by staff, else what the messages' channels need (A8).
+
+        `channels`: of the messages, where they are known already.
+        """
         if self.require is not None:
             return sorted(self.require)
-        return sorted(fields_for({step.channel for step in self.steps.all()}))
+        channels = self.channels() if channels is None else channels
+        return [] if self.tag_action and not channels else sorted(fields_for(channels))
+
+    def household_channel(self, channels: list[str] | None = None) -> str | None:
+        """On which channel one of each household is in the audience; None: every patient is.
+
+        The first message decides. Where nobody is written to, everyone is tagged. A drip asks its trigger first and
+        keeps to one message an address when it writes them (campaigns.households).
+        """
+        if not self.one_per_household or self.kind == self.Kind.DRIP:
+            return None
+        channels = self.channels() if channels is None else channels
+        if self.tag_action and not channels:
+            return None
+        return channel_of(channels[0] if channels else None, self.effective_require(channels))
 
     @property
     def may_be_edited(self) -> bool:

@@ -61,6 +61,7 @@ class Message(PracticeModel):
         ADDRESS_CHANGED = "address_changed", "The number or address was changed in the EHR meanwhile"
         INACTIVE = "inactive", "The patient is no longer active"
         NOT_QUALIFIED = "not_qualified", "A tag keeps the patient out of announcements"
+        SAME_HOUSEHOLD = "same_household", "Somebody else with this number or address got it"
         GOAL_MET = "goal_met", "The campaign's goal was reached"
         NO_LONGER_MATCHES = "no_longer_matches", "What started the message is no longer true"
         EXPIRED = "expired", "Its time had passed"

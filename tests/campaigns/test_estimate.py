@@ -96,7 +96,8 @@ def test_the_estimate_is_what_is_written_to_be_sent(people, in_northside, sender
     )
     campaign = make_blast(people.uma, channel=channel)
     drafts.save_category(campaign, category, campaign.version, people.uma)
-    # Touched boxes: nothing is required any more, so everybody is loaded whom no tag keeps away.
+    # Touched boxes, and one a patient: nothing is required any more, so everybody is loaded whom no tag keeps away.
+    drafts.save_household(campaign, False, campaign.version, people.uma)
     drafts.save_definition(campaign, WOMEN, [], campaign.version, people.uma)
     loaded = blast.load(campaign, people.uma)
     if category == "announcement":

@@ -171,6 +171,8 @@ def draft_campaign(office: Office, channel: str) -> Campaign:
         subject, body = (SUBJECT, EMAIL) if channel == Channel.EMAIL else ("", TEXT)
         drafts.save_step(campaign, channel, subject, body, Step.When.NOW, None, 0, campaign.version, None)
         drafts.save_definition(campaign, EVERYBODY, None, campaign.version, None)
+        # Half of the phones belong to two, and each of them is to get theirs.
+        drafts.save_household(campaign, False, campaign.version, None)
         blast.load(campaign, None)
     return campaign
 
