@@ -1,8 +1,8 @@
 """The audience builder: one component, hosted by any page that needs an audience.
 
 The host makes a `Builder` for its definition and gives the addresses (`urls`): `page` (GET: the hosting page, which
-also answers for the component's parts), `save`, `load`, `remove`, `undo` (POST) and `explain` (GET). Those it does not
-give are not offered. Its views are:
+also answers for the component's parts), `here` (the same with what is tried out in it, where that is so), `save`,
+`load`, `remove`, `undo` (POST) and `explain` (GET). Those it does not give are not offered. Its views are:
 
     definition, require = posted(request.POST)          # save
     …store them; BadDefinition means they are not complete yet…
@@ -71,6 +71,7 @@ class Builder:
     ) -> None:
         self.practice, self.definition, self.on, self.urls = practice, definition or {}, on, urls
         self.is_touched = require is not None
+        self.kept_require = None if require is None else sorted(require)
         usual = fields_for(channels) if untouched is None else untouched
         self.require = list(usual if require is None else require)
         self.category, self.removed, self.members = category, removed, members
@@ -98,7 +99,7 @@ class Builder:
         Filters are left alone while only a value changes, so nobody's typing is disturbed.
         """
         if not request.htmx:
-            return redirect(self.urls["page"])
+            return redirect(self.urls.get("here", self.urls["page"]))
         if request.POST.get("add"):
             self.focus = self.rows[-1].prefix
         elif request.POST.get("drop"):

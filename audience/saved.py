@@ -107,8 +107,8 @@ def delete(saved: SavedAudience, by: User | None) -> None:
         saved.delete()
 
 
-def look(saved: SavedAudience, practice: Practice) -> str:
-    """Says and counts it as of now, and keeps that for the list; what has to be mended, '' when nothing has."""
+def look(saved: SavedAudience, practice: Practice) -> None:
+    """Says and counts it as of now, and keeps that for the list. No number: `said` is what has to be mended."""
     try:
         validate(saved.definition)
         audience = Audience(practice, saved.definition, today(practice), saved.require or (), category=CATEGORY)
@@ -119,7 +119,6 @@ def look(saved: SavedAudience, practice: Practice) -> str:
     SavedAudience.objects.filter(pk=saved.pk, version=saved.version).update(
         said=said, counted=counted, counted_at=saved.counted_at
     )
-    return said if counted is None else ""
 
 
 # Whom announcements may go to: the stricter of the two.

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from audience.views import patient, patients
+from audience.views import audience, audiences, patient, patients
 
 app_name = "audience"
 urlpatterns = [
@@ -9,4 +9,15 @@ urlpatterns = [
     path("patients/<int:pk>/", patient.patient, name="patient"),
     path("patients/<int:pk>/tags/", patient.put_tag, name="put_tag"),
     path("patients/<int:pk>/tags/<int:tag_pk>/remove/", patient.take_tag, name="take_tag"),
+    path("audiences/", audiences.audiences, name="audiences"),
+    path("audiences/new/", audience.new_audience, name="new_audience"),
+    path("audiences/new/try/", audience.try_new_audience, name="try_new_audience"),
+    path("audiences/new/save/", audience.create_audience, name="create_audience"),
+    path("audiences/<int:pk>/", audience.audience, name="audience"),
+    path("audiences/<int:pk>/count/", audiences.audience_count, name="audience_count"),
+    path("audiences/<int:pk>/try/", audience.try_audience, name="try_audience"),
+    path("audiences/<int:pk>/save/", audience.save_audience, name="save_audience"),
+    path("audiences/<int:pk>/name/", audiences.rename_audience, name="rename_audience"),
+    path("audiences/<int:pk>/copy/", audiences.copy_audience, name="copy_audience"),
+    path("audiences/<int:pk>/delete/", audiences.delete_audience, name="delete_audience"),
 ]

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from audience import consent
+from audience import consent, saved
 from audience.ehr.live.keys import give_key
 from audience.models import EhrConnection, EhrSync, ImportRejection, ImportRun
 from campaigns.models import AudienceRemoval
@@ -56,8 +56,11 @@ def belongings(word: str) -> dict[str, int]:
     AudienceRemoval.objects.create(campaign=campaign, patient=PatientFactory(first_name=word, last_name="Removed"))
     connection, sync = _connection(word)
     consent.opt_out("email", patient.email, "announcement", "staff", wording=f"Told {word}")
+    lapsed = {"key": "last_visit", "value": {"range": "more_than_ago", "least": 6, "unit": "months"}}
+    audience = saved.create(f"{word} audience", f"Of {word}", {"primary": lapsed, "filters": []}, None, None)
     return {
         "patient": patient.pk,
+        "audience": audience.pk,
         "tag": tag.pk,
         "campaign": campaign.pk,
         "step": step.pk,
@@ -67,6 +70,7 @@ def belongings(word: str) -> dict[str, int]:
         "message": message.pk,
         "connection": connection.pk,
         "sync": sync.pk,
+        "drop": EhrConnection.objects.create(kind="csv", name=f"{word} files", source=f"{word.lower()}-files").pk,
     }
 
 

@@ -34,6 +34,8 @@ class Public:
 
 
 PATIENT, TAG = "audience.view_patient", "audience.change_tag"
+AUDIENCE = "audience.view_audience"
+LAPSED = {"p-key": "last_visit", "p-range": "more_than_ago", "p-least": "6", "p-unit": "months"}
 SEE, CHANGE, LAUNCH = "campaigns.view_campaign", "campaigns.change_campaign", "campaigns.launch_campaign"
 RESOLVE = "messaging.resolve_uncertain"
 EHR = "audience.manage_ehr"
@@ -65,6 +67,7 @@ DOORS: dict[str, Door] = {
     "connections:add": Door(get=EHR, post=EHR, query="?kind=fhir"),
     "connections:connection": Door(get=EHR, args=("connection",)),
     "connections:edit": Door(get=EHR, post=EHR, args=("connection",), data=SERVER),
+    "connections:columns": Door(get=EHR, post=EHR, args=("drop",), data={"usual": "1"}),
     "connections:new_key": Door(post=EHR, args=("connection",)),
     "connections:switch": Door(post=EHR, args=("connection",), data={"on": "1"}),
     "connections:test": Door(post=EHR, args=("connection",)),
@@ -73,6 +76,19 @@ DOORS: dict[str, Door] = {
     "connections:rejected": Door(get=EHR, args=("connection", "sync")),
     # Whoever comes second finds it gone.
     "connections:remove": Door(post=EHR, args=("connection",), ok_post=(302, 404)),
+    # Saved audiences
+    "audience:audiences": Door(get=AUDIENCE),
+    "audience:new_audience": Door(get=AUDIENCE),
+    "audience:try_new_audience": Door(post=AUDIENCE, data=LAPSED),
+    "audience:create_audience": Door(post=AUDIENCE, data=LAPSED | {"name": "Lapsed"}),
+    "audience:audience": Door(get=AUDIENCE, args=("audience",)),
+    "audience:audience_count": Door(get=AUDIENCE, args=("audience",), ok_get=(302,)),
+    "audience:try_audience": Door(post=AUDIENCE, args=("audience",), data=LAPSED),
+    "audience:save_audience": Door(post=AUDIENCE, args=("audience",), data=LAPSED | {"version": "1"}),
+    "audience:rename_audience": Door(post=AUDIENCE, args=("audience",), data={"name": "Longer away"}),
+    "audience:copy_audience": Door(post=AUDIENCE, args=("audience",)),
+    # Whoever comes second finds it gone.
+    "audience:delete_audience": Door(post=AUDIENCE, args=("audience",), ok_post=(302, 404)),
     # Reports
     "reports:index": Door(get="reports.view_report"),
     "reports:campaign": Door(get="reports.view_report", args=("campaign",)),
