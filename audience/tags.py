@@ -67,9 +67,19 @@ def _chosen(tag: Tag, patients: Patient | QuerySet[Patient]) -> QuerySet[Patient
         if tag.reserved:
             raise BadTag(f"“{tag}” is put on by TrackStat itself, after a new patient's first visit.")
         return Patient.objects.filter(pk=patients.pk)
+    refuse_reserved(tag)
+    return patients
+
+
+def refuse_reserved(tag: Tag) -> None:
+    """Raises BadTag for a tag that is never put on or taken off in bulk."""
     if tag.reserved:
         raise BadTag(f"“{tag}” is put on by TrackStat itself and never in bulk. Choose another tag.")
-    return patients
+
+
+def lock_patients(ids: list[int]) -> None:
+    """Before a tag that keeps announcements away goes on: arming a message holds its patient under a share lock."""
+    list(Patient.everyone.filter(pk__in=ids).select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
 def _record(action: str, tag: Tag, patients: Patient | QuerySet[Patient], n: int, by: User | None) -> None:

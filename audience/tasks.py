@@ -1,6 +1,6 @@
 """What the audience has to do by itself as time passes."""
 
-from audience import rollups
+from audience import rollups, tagging
 from audience.ehr.live import tryout
 from audience.ehr.live.locks import place
 from audience.ehr.live.sync import work
@@ -9,13 +9,14 @@ from audience.models import EhrConnection, EhrTest
 from trackstat import clock
 from trackstat.celery import app, ring
 from trackstat.tenancy.models import Practice
-from trackstat.tenancy.scope import practice_scope
+from trackstat.tenancy.scope import across_practices, practice_scope
 
 # Seconds a worker may spend waiting for an EHR; what takes longer is looked at again by the next tick.
 _PATIENCE = 20
 # A first import of a large practice takes its time; one that is cut off goes on at the next tick.
 _LONGEST = 4 * 3600
 _LONGEST_TEST = 900
+TAG_TICK_SECONDS = 30
 
 
 @app.task(name="audience.tick")
@@ -40,3 +41,18 @@ def sync(practice_id: int, connection_id: int) -> None:
 @app.task(name="audience.try_out", expires=300, soft_time_limit=_LONGEST_TEST, time_limit=_LONGEST_TEST + 60)
 def try_out(practice_id: int, test_id: int) -> None:
     tryout.work(Practice.objects.get(pk=practice_id), test_id, Patience(_PATIENCE))
+
+
+@app.task(name="audience.tag", expires=300)
+def tag(practice_id: int, job_id: int) -> None:
+    if tagging.work(practice_id, job_id):
+        ring(tag, practice_id, job_id)
+
+
+@app.task(name="audience.tag_tick", expires=TAG_TICK_SECONDS)
+def tag_tick() -> None:
+    """Jobs that nobody works at any more, because a worker died, go on."""
+    with across_practices("audience.tag_tick"):
+        left = list(tagging.open_jobs().order_by("pk").values_list("practice_id", "pk"))
+    for practice_id, job_id in left:
+        ring(tag, practice_id, job_id)

@@ -53,6 +53,8 @@ app.conf.update(
         },
         # Move on the next visits that have passed.
         "audience": {"task": "audience.tick", "schedule": 300.0, "options": {"expires": 300}},
+        # Tagging in the background that a worker left behind.
+        "tags": {"task": "audience.tag_tick", "schedule": 30.0, "options": {"expires": 30}},
     },
 )
 # Spelt as the Django fixup reads it; without it every task reconnects to PostgreSQL.

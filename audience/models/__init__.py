@@ -20,6 +20,7 @@ from audience.models.ehr import ImportRejection, ImportRun
 from audience.models.patient import Patient
 from audience.models.saved_audience import SavedAudience
 from audience.models.tag import PatientTag, Tag
+from audience.models.tag_job import TagJob, TagJobPart
 
 __all__ = [
     "Appointment",
@@ -52,4 +53,6 @@ __all__ = [
     "Service",
     "ServiceCode",
     "Tag",
+    "TagJob",
+    "TagJobPart",
 ]

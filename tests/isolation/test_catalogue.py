@@ -96,6 +96,7 @@ def test_no_other_policy_opens_a_wall(walled):
     assert others == []
     opened = {name for (name,) in rows("SELECT tablename FROM pg_policies WHERE policyname = 'across_rows'")}
     assert opened == {
+        "audience_tagjob",
         "campaigns_campaign",
         "campaigns_enrollment",
         "messaging_attempt",
