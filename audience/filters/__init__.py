@@ -3,7 +3,7 @@
 Filters register themselves here, in the order the builder offers them. Later apps register theirs from their AppConfig.
 """
 
-from audience.filters import visits, people, tags  # noqa: F401  # isort: skip
+from audience.filters import visits, appointments, people, tags, care, money, places, reach  # noqa: F401  # isort: skip
 from audience.filters.audience import Audience, Breakdown, Effect, Explanation, LeftOut, Line
 from audience.filters.definition import BLANK, Chosen, Definition, parse, validate
 from audience.filters.registry import REGISTRY, BadDefinition, Filter, On, find, grouped, primary, register

@@ -104,7 +104,7 @@ class RangeForm(ValuesForm):
         cleaned = super().clean()
         if self.errors:
             return cleaned
-        needs = _NEEDS.get(cleaned["range"], ())
+        needs = self.needs(cleaned["range"])
         for name in ("least", "most", "unit", "start", "end"):
             if name not in needs:
                 cleaned[name] = "" if name == "unit" else None
@@ -121,12 +121,17 @@ class RangeForm(ValuesForm):
                 raise forms.ValidationError(f"{cleaned['least']} is more than {cleaned['most']}: exchange them.")
         return cleaned
 
+    def needs(self, kind: Any) -> tuple[str, ...]:
+        """The fields that count beside `range`."""
+        return _NEEDS.get(str(kind), ())
+
     def shown(self) -> list[forms.BoundField]:
-        needs = _NEEDS.get(str(self["range"].value() or self.fields["range"].initial), ())
-        return [self["range"], *(self[name] for name in needs)]
+        return [self["range"], *(self[name] for name in self.needs(self["range"].value()))]
 
     def joint(self, name: str) -> str:
-        return self.joints.get(name, "") if len(self.shown()) > 3 or name == "end" else ""
+        if name == "most" and "least" not in self.needs(self["range"].value()):
+            return ""
+        return self.joints.get(name, "")
 
 
 class PastRange(RangeForm):
@@ -141,6 +146,29 @@ class FutureRange(RangeForm):
     range = OneOf(label="When", choices=_FUTURE, error_messages={"required": "choose when."})
 
 
+class EverRange(RangeForm):
+    """At any time, or in a range behind or ahead of us. Forms that ask for something else, too, build on it."""
+
+    usual: ClassVar[dict[str, Any]] = {"range": "ever", "least": 6, "most": 12, "unit": "months"}
+
+    range = OneOf(
+        label="When",
+        required=False,
+        choices=[("ever", "at any time"), *_PAST, *(each for each in _FUTURE if each not in _PAST)],
+    )
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors:
+            self.cleaned_data["range"] = self.cleaned_data["range"] or "ever"
+        return super().clean()
+
+
+class EverPast(EverRange):
+    """At any time, or in a range behind us."""
+
+    range = OneOf(label="When", required=False, choices=[("ever", "at any time"), *_PAST])
+
+
 def resolve(value: dict[str, Any], on: dt.date) -> Range:
     """The days a range comes to when today is `on`.
 
@@ -149,6 +177,8 @@ def resolve(value: dict[str, Any], on: dt.date) -> Range:
     least, most, unit = value.get("least"), value.get("most"), value.get("unit")
     month = on.replace(day=1)
     match value["range"]:
+        case "ever":
+            return Range(None, None)
         case "between":
             return Range(value.get("start"), value.get("end"))
         case "ago":
@@ -200,8 +230,15 @@ def say(value: dict[str, Any]) -> str:
             return f"{_span(least, most, unit)} from now"
         case "more_than_ahead":
             return f"more than {_count(least, unit)} from now"
+        case "ever":
+            return "at any time"
         case kind:
             return kind.replace("_", " ")
+
+
+def during(value: dict[str, Any]) -> str:
+    """To put behind a phrase: " in the last 7 days", '' where any time will do."""
+    return "" if value["range"] == "ever" else f" {say(value)}"
 
 
 def _span(least: int, most: int, unit: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from audience.filters.fields import Rows
+from audience.filters.choices import Rows
 from audience.filters.registry import BadDefinition, Filter, On, find
 
 MOST_FILTERS = 40

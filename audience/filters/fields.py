@@ -1,9 +1,9 @@
 """Form fields for the values of filters: strict about what comes in, and able to say it back as JSON."""
 
+import re
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import Model
 from django.utils.functional import cached_property
 
 _BIGGEST = 2**63 - 1
@@ -46,41 +46,72 @@ class AnyOf(forms.MultipleChoiceField):
         return f"list of {', '.join(str(key) for key, _ in self.choices)}"  # type: ignore[union-attr]
 
 
-class Rows(forms.MultipleChoiceField):
-    """Ids of rows of the practice in scope, offered by name. Whether they exist is asked only by `missing`.
+class Dollars(forms.DecimalField):
+    """An amount typed in dollars ("2,000", "99.50"), taken as US cents and stored as it is said in dollars."""
 
-    Reading a stored definition therefore costs no query; `validate` and the builder ask.
-    """
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "size": 8})
 
-    widget = forms.CheckboxSelectMultiple
+    def __init__(self, **given: Any) -> None:
+        super().__init__(max_digits=11, decimal_places=2, **given)
 
-    def __init__(self, model: type[Model], what: str, most: int = 50, **given: Any) -> None:
-        super().__init__(choices=self._offered, **given)
-        self.model, self.what, self.most = model, what, most
+    def to_python(self, value: Any) -> int | None:  # type: ignore[override]
+        dollars = super().to_python(str(value or "").replace("$", "").replace(",", ""))
+        if dollars is None:
+            return None
+        if not dollars.is_finite() or dollars != round(dollars, 2) or abs(dollars) >= 10**9:
+            raise forms.ValidationError("give dollars and cents, such as 250 or 99.50.")
+        return int(dollars * 100)
 
-    def _offered(self) -> list[tuple[int, str]]:
-        return [(row.pk, str(row)) for row in self.model.objects.all()]  # type: ignore[attr-defined]
+    def validate(self, value: Any) -> None:
+        forms.Field.validate(self, value)
 
-    def to_python(self, value: Any) -> list[int]:
-        try:
-            ids = list(dict.fromkeys(int(each) for each in super().to_python(value)))
-        except ValueError:
-            raise forms.ValidationError(f"Choose {self.what}s from the list.") from None
-        if any(not 0 < each <= _BIGGEST for each in ids):
-            raise forms.ValidationError(f"Choose {self.what}s from the list.")
-        if len(ids) > self.most:
-            raise forms.ValidationError(f"Choose at most {self.most} {self.what}s.")
-        return ids
+    def run_validators(self, value: Any) -> None:
+        """Everything is said in `to_python`: the decimal's own limits would count cents."""
 
-    def validate(self, value: list[int]) -> None:
-        if self.required and not value:
-            raise forms.ValidationError(f"Choose at least one {self.what}.")
-
-    def missing(self, ids: list[int]) -> bool:
-        return self.model.objects.filter(pk__in=ids).count() != len(ids)  # type: ignore[attr-defined]
+    def stored(self, cents: int) -> str:
+        whole, part = divmod(abs(cents), 100)
+        return f"{'-' if cents < 0 else ''}{whole}" + (f".{part:02}" if part else "")
 
     def shape(self) -> str:
-        return f"list of ids of {self.what}s"
+        return "US dollars, as 250 or 99.50"
+
+
+class Words(forms.TextInput):
+    """Words typed one after the other into one line; the value is their list."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        given = data.get(name)
+        return given if isinstance(given, list) else re.split(r"[\s,;]+", given or "")
+
+    def format_value(self, value: Any) -> str:
+        return ", ".join(value) if isinstance(value, list) else value or ""
+
+
+class Beginnings(forms.Field):
+    """Codes or how they begin: "02118, 0213". The value is a list, in capitals, each once."""
+
+    widget = Words
+    most = 100
+    longest = 12
+
+    def __init__(self, what: str, shortest: int, **given: Any) -> None:
+        super().__init__(**given)
+        self.what, self.shortest = what, shortest
+
+    def to_python(self, value: Any) -> list[str]:
+        given = value if isinstance(value, list) else [value or ""]
+        found = list(dict.fromkeys(word for each in given if (word := str(each).strip().upper())))
+        for word in found:
+            if not re.fullmatch(r"[A-Z0-9][A-Z0-9.-]*", word) or not self.shortest <= len(word) <= self.longest:
+                raise forms.ValidationError(
+                    f"“{word[:20]}” is no {self.what}: write {self.shortest} to {self.longest} letters or digits."
+                )
+        if len(found) > self.most:
+            raise forms.ValidationError(f"Give at most {self.most} {self.what}s.")
+        return found
+
+    def shape(self) -> str:
+        return f"list of {self.what}s or of how they begin"
 
 
 class ValuesForm(forms.Form):
@@ -130,10 +161,14 @@ class ValuesForm(forms.Form):
         """The typed values as JSON, without empty ones."""
         cleaned = self.cleaned_data
         return {
-            name: value.isoformat() if hasattr(value, "isoformat") else value
+            name: stored(value) if (stored := getattr(self.fields[name], "stored", None)) else _as_json(value)
             for name, value in cleaned.items()
             if value not in (None, "", [])
         }
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _is_plain(value: Any) -> bool:

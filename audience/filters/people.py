@@ -1,4 +1,4 @@
-"""What the patient is: active or not, age, sex."""
+"""What the patient is: active or not, age, sex, birthday; who sent them."""
 
 import calendar
 import datetime as dt
@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from django import forms
 from django.db.models import Q
 
+from audience.filters.choices import Rows, listed
 from audience.filters.fields import AnyOf, OneOf, ValuesForm, Whole
 from audience.filters.registry import Filter, On, register
-from audience.models import Patient
+from audience.models import Patient, ReferralSource
 
 PATIENT = "Patient"
 
@@ -140,3 +141,71 @@ class Sex(Filter):
 
     def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
         return f"Sex {patient.get_sex_display().lower()}"
+
+
+_MONTHS = {str(n): calendar.month_name[n] for n in range(1, 13)}
+
+
+class BirthdayForm(ValuesForm):
+    months = AnyOf(
+        label="Months",
+        choices=[("this", "This month"), ("next", "Next month"), *_MONTHS.items()],
+        error_messages={"required": "choose at least one month."},
+    )
+
+
+@register
+class BirthdayMonth(Filter):
+    key = "birthday_month"
+    label = "Birthday month"
+    group = PATIENT
+    icon = "gift"
+    form = BirthdayForm
+    initial: ClassVar[dict[str, Any]] = {"months": ["this"]}
+
+    def q(self, value: dict[str, Any], on: On) -> Q:
+        q = Q()
+        for month in _months(value, on):
+            q |= Q(birth_md__gt=month * 100, birth_md__lt=(month + 1) * 100)
+        # Said aloud: a generated column's own null is not looked at when Django negates.
+        return Q(birth_md__isnull=False) & q
+
+    def describe(self, value: dict[str, Any]) -> str:
+        chosen = [f"{each} month" for each in ("this", "next") if each in value["months"]]
+        return f"birthday in {listed([*chosen, *(word for n, word in _MONTHS.items() if n in value['months'])])}"
+
+    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
+        born = patient.birth_date
+        return f"Birthday {born.day} {calendar.month_name[born.month]}" if born else "Birth date unknown"
+
+    def note(self, value: dict[str, Any], on: On) -> str:
+        if {"this", "next"} & set(value["months"]):
+            return ", ".join(calendar.month_name[month] for month in _months(value, on))
+        return ""
+
+
+def _months(value: dict[str, Any], on: On) -> list[int]:
+    of = {"this": on.date.month, "next": on.date.month % 12 + 1}
+    return sorted({of[each] if each in of else int(each) for each in value["months"]})
+
+
+class ReferralForm(ValuesForm):
+    sources = Rows(ReferralSource, "referral source", label="Referral sources")
+
+
+@register
+class Referral(Filter):
+    key = "referral_source"
+    label = "Referral source"
+    group = PATIENT
+    icon = "signpost"
+    form = ReferralForm
+
+    def q(self, value: dict[str, Any], on: On) -> Q:
+        return Q(referral_source__in=value["sources"])
+
+    def describe(self, value: dict[str, Any]) -> str:
+        return f"referral source {self.names('sources', value)}"
+
+    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
+        return f"Referral source {patient.referral_source}" if patient.referral_source else "Referral source unknown"

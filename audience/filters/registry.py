@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Count, Q, Subquery
+from django.db.models.lookups import Exact
 
+from audience.filters.choices import Picked, Rows, listed
 from audience.filters.fields import ValuesForm
 from audience.models import Patient
 from trackstat.clock import Now, now
@@ -78,7 +80,19 @@ class Filter:
 
     def still_there(self, value: dict[str, Any]) -> Q | None:
         """False for everyone once a chosen row is gone: leaving out a deleted tag must not let everyone in."""
-        return None
+        q = Q()
+        for name, field in self.form.base_fields.items():
+            if isinstance(field, Rows) and value[name]:
+                rows = field.model.objects.filter(pk__in=value[name])  # type: ignore[attr-defined]
+                counted = rows.order_by().values("practice").annotate(n=Count("pk")).values("n")
+                q &= Q(Exact(Subquery(counted), len(value[name])))
+        return q or None
+
+    def names(self, field: str, value: dict[str, Any], joint: str = "or") -> str:
+        """What is picked, by name: "Aetna, Cigna or Humana"."""
+        picked = self.form.base_fields[field]
+        assert isinstance(picked, Picked)
+        return listed([option.label for option in picked.labels([str(each) for each in value[field]])], joint)
 
     def fits(self, raw: dict[str, Any]) -> bool:
         """What was posted belongs to this filter, not to the one the row held before."""
@@ -94,7 +108,15 @@ def _shape(field: forms.Field) -> str:
 
 REGISTRY: dict[str, Filter] = {}
 # In the order staff look for them; a group not named here comes last.
-GROUPS = ("Visits and dates", "Patient", "Tags")
+GROUPS = (
+    "Visits and dates",
+    "Patient",
+    "Tags",
+    "Care",
+    "Insurance and money",
+    "Address",
+    "Messages",
+)
 
 
 def register(cls: type[Filter]) -> type[Filter]:

@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
-from django.db.models.lookups import Exact
+from django.db.models import Exists, OuterRef, Q
 
-from audience.filters.fields import OneOf, Rows, ValuesForm
+from audience.filters.choices import Rows
+from audience.filters.fields import OneOf, ValuesForm
 from audience.filters.registry import Filter, On, register
 from audience.models import Patient, PatientTag, Tag
 
@@ -50,10 +50,6 @@ class Tags(Filter):
         )
         names = ", ".join(f"“{tag}”" for tag in carried)
         return f"Has {names}" if names else "Has none of these tags"
-
-    def still_there(self, value: dict[str, Any]) -> Q | None:
-        rows = Tag.objects.filter(pk__in=value["tags"]).order_by().values("practice").annotate(n=Count("pk"))
-        return Q(Exact(Subquery(rows.values("n")), len(value["tags"])))
 
 
 def has_tag(**which: Any) -> Exists:

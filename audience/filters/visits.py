@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from audience.filters.dates import FutureRange, PastRange, Range, RangeForm, resolve, say
-from audience.filters.fields import OneOf, ValuesForm
 from audience.filters.registry import Filter, NowOnce, On, register
 from audience.models import Appointment, Patient
 from trackstat.formats import day
@@ -86,32 +85,6 @@ class NextVisit(ByDate):
         return say_next_visit(patient, on)
 
 
-class YesNo(ValuesForm):
-    has = OneOf(
-        label="Has one", choices=[("yes", "Yes"), ("no", "No")], error_messages={"required": "choose yes or no."}
-    )
-
-
-@register
-class HasFutureAppointment(Filter):
-    key = "has_future_appointment"
-    label = "Has future appointment"
-    group = VISITS
-    icon = "calendar-check"
-    form = YesNo
-    initial: ClassVar[dict[str, Any]] = {"has": "no"}
-
-    def q(self, value: dict[str, Any], on: On) -> Q:
-        ahead = next_visit_in(Range(None, None), on)
-        return ahead if value["has"] == "yes" else ~ahead
-
-    def describe(self, value: dict[str, Any]) -> str:
-        return "a future appointment" if value["has"] == "yes" else "no future appointment"
-
-    def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
-        return say_next_visit(patient, on)
-
-
 def days_within(column: str, days: Range) -> Q:
     """The date column lies in the range; someone without a date does not."""
     q = Q()
@@ -135,7 +108,7 @@ def next_visit_in(days: Range, on: On) -> Q:
     """
     start = on.midnight(days.first) if days.first else None
     end = on.midnight(days.last + dt.timedelta(days=1)) if days.last else None
-    fresh, later, sooner = Q(next_visit_at__gt=NowOnce()), _booked_ahead(), None
+    fresh, later, sooner = Q(next_visit_at__gt=NowOnce()), booked_ahead(), None
     if start is not None:
         fresh &= Q(next_visit_at__gte=start)
         later, sooner = later.filter(starts_at__gte=start), later.filter(starts_at__lt=start)
@@ -159,7 +132,8 @@ def say_next_visit(patient: Patient, on: On) -> str:
     return f"Next visit {day(on.local(moment).date())}" if moment else "No future appointment"
 
 
-def _booked_ahead() -> QuerySet[Appointment]:
+def booked_ahead() -> QuerySet[Appointment]:
+    """The patient's appointments that are still ahead."""
     return Appointment.objects.filter(
         patient=OuterRef("pk"), status=Appointment.Status.SCHEDULED, starts_at__gt=NowOnce()
     )

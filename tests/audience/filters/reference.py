@@ -2,9 +2,43 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
+
+from tests.audience.filters.reference_charts import charts
+
+
+@dataclass
+class Booked:
+    """An appointment of any status, on its local day."""
+
+    status: str
+    at: dt.datetime
+    on: dt.date
+    purpose: int | None
+    provider: int | None
+
+
+@dataclass
+class CaseRow:
+    case_type: int | None
+    is_active: bool
+    ends_on: dt.date | None
+    attorney: int | None
+    care_package: int | None
+    fee_schedule: int | None
+
+
+@dataclass
+class Sent:
+    """A message made for the patient; not armed while it waits."""
+
+    campaign: int | None
+    state: str
+    armed: dt.datetime | None
+    replied: dt.datetime | None
 
 
 @dataclass
@@ -23,6 +57,23 @@ class Row:
     has_address: bool = True
     # channel → (validity, opted out of everything, of announcements, of appointment messages)
     points: dict = field(default_factory=dict)
+    # Its text address as a row of the database, for messages; some other one where it has none.
+    point: Any = None
+    appointments: list[Booked] = field(default_factory=list)
+    cases: list[CaseRow] = field(default_factory=list)
+    # Column → id of what stands on the patient.
+    own: dict[str, int | None] = field(default_factory=dict)
+    services: list[tuple[int, dt.date]] = field(default_factory=list)
+    # Id, code, whether it still holds.
+    diagnoses: list[tuple[int, str, bool]] = field(default_factory=list)
+    # Insurer, whether it is active, last day.
+    covers: list[tuple[int, bool, dt.date | None]] = field(default_factory=list)
+    payments: list[int] = field(default_factory=list)
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    messages: list[Sent] = field(default_factory=list)
+    everyone: list["Row"] = field(default_factory=list, repr=False)
 
 
 def matches(row: Row, definition: dict, today: dt.date, now: dt.datetime, tz: ZoneInfo) -> bool:
@@ -128,11 +179,9 @@ REFERENCE = {
     "last_visit": lambda row, value, today, now, tz: _in_range(max(row.visits, default=None), value, today),
     "first_visit": lambda row, value, today, now, tz: _in_range(min(row.visits, default=None), value, today),
     "next_visit": lambda row, value, today, now, tz: _in_range(_next_visit(row, now, tz), value, today),
-    "has_future_appointment": lambda row, value, today, now, tz: (
-        (_next_visit(row, now, tz) is not None) == (value["has"] == "yes")
-    ),
     "status": _status,
     "age": _age_between,
     "sex": lambda row, value, today, now, tz: row.sex in value["sex"],
     "tags": _tags,
+    **charts(_in_range),
 }

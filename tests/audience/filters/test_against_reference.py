@@ -1,6 +1,7 @@
 """Every filter's query against what it means (reference.py), over generated patients, alone and together."""
 
 import datetime as dt
+import itertools
 import random
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from audience.filters import REGISTRY, Audience
 from audience.models import Patient, Tag
 from tests.audience.filters.reference import REFERENCE, matches, reachable
-from tests.audience.filters.world import any_value, build
+from tests.audience.filters.values import any_value
+from tests.audience.filters.world import build
 from trackstat.clock import now
 
 # An ordinary day; the eve of a leap day's absence; a leap day; clocks going forward and back in New York.
@@ -42,7 +44,7 @@ def test_each_filter_alone_finds_whom_it_means(world):
     dice = random.Random(1)
     for key in REGISTRY:
         seen = set()
-        for _ in range(8):
+        for _ in range(4):
             value = any_value(dice, key, world.today)
             for mode in ("include", "exclude"):
                 definition = {"primary": None, "filters": [{"key": key, "mode": mode, "value": value}]}
@@ -59,13 +61,14 @@ def test_each_filter_alone_finds_whom_it_means(world):
 def test_up_to_six_filters_together_find_whom_they_mean(world):
     dice = random.Random(2)
     found_some = 0
-    for definition in _definitions(dice, world, 25):
+    for definition in _definitions(dice, world, 20):
         found = set(world.audience(definition).ids())
         assert found == world.expected(definition), definition
         found_some += bool(found)
     assert found_some
 
 
+@pytest.mark.parametrize("world", DAYS[:2], indirect=True)
 def test_requirements_hold_outside_the_filters(world):
     dice = random.Random(3)
     excluded = set(Tag.objects.filter(always_excluded=True).values_list("pk", flat=True))
@@ -78,18 +81,26 @@ def test_requirements_hold_outside_the_filters(world):
         assert audience.count() == len(expected)
 
 
+@pytest.mark.parametrize("world", DAYS[2:3], indirect=True)
 def test_the_explanation_agrees_with_the_query_for_every_patient(world):
+    """Line by line, with other filters for every few patients."""
     dice = random.Random(4)
-    patients = list(Patient.objects.all())
-    for definition in _definitions(dice, world, 2):
-        audience = world.audience(definition, require=["cell", "address"], category="announcement")
+    keys = itertools.cycle(REGISTRY)
+    for patients in itertools.batched(Patient.objects.all(), 6, strict=False):
+        filters = [_one(dice, next(keys), world.today) for _ in range(5)]
+        audience = world.audience({"primary": None, "filters": filters}, require=["cell"], category="announcement")
         inside = set(audience.ids())
-        for patient in dice.sample(patients, 15):
+        for patient in patients:
             explained = audience.explain(patient)
-            assert explained.is_in == (patient.pk in inside)
-            assert all(line.why for line in explained.filters + explained.requirements)
+            for line, one in zip(explained.filters, filters, strict=True):
+                meant = matches(world.rows[patient.pk], {"filters": [one]}, world.today, world.now, world.tz)
+                assert line.passed == meant, (one, line)
+                assert line.why and line.words, one
+            assert all(line.why for line in explained.requirements)
+            assert explained.is_in == (patient.pk in inside), filters
 
 
+@pytest.mark.parametrize("world", DAYS[3:], indirect=True)
 def test_the_numbers_of_the_breakdown_add_up(world):
     dice = random.Random(5)
     for definition in _definitions(dice, world, 10):
@@ -108,16 +119,17 @@ def test_the_numbers_of_the_breakdown_add_up(world):
 def _definitions(dice, world, n, most=6):
     for _ in range(n):
         keys = [dice.choice(list(REGISTRY)) for _ in range(dice.randint(1, most))]
-        filters = [
-            {
-                "key": key,
-                "mode": dice.choice(["include", "include", "exclude"]),
-                "value": any_value(dice, key, world.today),
-            }
-            for key in keys
-        ]
+        filters = [_one(dice, key, world.today) for key in keys]
         primary = None
         if REGISTRY[keys[0]].may_be_primary:
             first = filters.pop(0)
             primary = {"key": first["key"], "value": first["value"]}
         yield {"primary": primary, "filters": filters}
+
+
+def _one(dice, key, today):
+    return {
+        "key": key,
+        "mode": dice.choice(["include", "include", "exclude"]),
+        "value": any_value(dice, key, today),
+    }

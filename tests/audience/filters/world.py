@@ -3,9 +3,10 @@
 import datetime as dt
 import random
 
-from audience.models import Appointment, ContactPoint, Patient, PatientTag, Tag
+from audience.models import Appointment, AppointmentPurpose, ContactPoint, Patient, PatientTag, Provider, Tag
 from audience.rollups import rebuild
-from tests.audience.filters.reference import Row
+from tests.audience.filters.charts import choices, columns, fill
+from tests.audience.filters.reference import Booked, Row
 
 TAGS = ["VIP", "Gold", "moved", "not qualified"]
 
@@ -15,6 +16,7 @@ def build(practice, now: dt.datetime, clock, size: int = 120, seed: int = 7) -> 
     dice = random.Random(seed)
     today = now.astimezone(practice.tz).date()
     tags = [Tag.objects.create(name=name, always_excluded=name == "not qualified") for name in TAGS]
+    made = choices()
     rows, patients, appointments, carried = [], [], [], []
     points: dict[tuple[str, str], ContactPoint] = {}
     for n in range(size):
@@ -33,18 +35,19 @@ def build(practice, now: dt.datetime, clock, size: int = 120, seed: int = 7) -> 
                 cell=row.cell,
                 email=row.email,
                 address_line="5 Elm Street" if row.has_address else "",
-                city="Boston",
+                **columns(dice, row, made),
             )
         )
         for channel, address in (("text", row.cell), ("email", row.email)):
             if address and (channel, address) not in points:
                 points[channel, address] = _point(dice, channel, address, now)
     Patient.objects.bulk_create(patients)
-    ContactPoint.objects.bulk_create(points.values())
+    other = ContactPoint(channel="text", address="+16175559999")
+    ContactPoint.objects.bulk_create([*points.values(), other])
     for row, patient in zip(rows, patients, strict=True):
         row.tags = {tag.pk for tag in tags if dice.random() < 0.25}
         carried += [PatientTag(patient=patient, tag_id=tag) for tag in row.tags]
-        appointments += _appointments(dice, row, patient, practice, len(appointments))
+        appointments += _appointments(dice, row, patient, practice, len(appointments), made)
         for channel, address in (("text", row.cell), ("email", row.email)):
             if address:
                 point = points[channel, address]
@@ -54,8 +57,12 @@ def build(practice, now: dt.datetime, clock, size: int = 120, seed: int = 7) -> 
                     bool(point.announcement_opted_out_at),
                     bool(point.appointment_opted_out_at),
                 )
+        row.point = points.get(("text", row.cell)) or other
     PatientTag.objects.bulk_create(carried)
     Appointment.objects.bulk_create(appointments)
+    for row in rows:
+        row.everyone = rows
+    fill(dice, rows, patients, made, now, practice.tz)
     clock.at(now - dt.timedelta(hours=8))
     rebuild(practice)
     clock.at(now)
@@ -116,19 +123,30 @@ def _point(dice, channel, address, now) -> ContactPoint:
     )
 
 
-def _appointments(dice, row, patient, practice, n):
-    made = []
+def _appointments(dice, row, patient, practice, n, made):
+    stored = []
+
+    def book(status, starts_at, day):
+        booked = Booked(
+            status, starts_at, day, _perhaps(dice, made[AppointmentPurpose]), _perhaps(dice, made[Provider])
+        )
+        row.appointments.append(booked)
+        stored.append(_appointment(patient, booked, n + len(stored)))
+
     for day in row.visits:
-        starts_at = dt.datetime.combine(day, dt.time(10), practice.tz)
-        made.append(_appointment(patient, "checked_in", starts_at, day, n + len(made)))
+        book("checked_in", dt.datetime.combine(day, dt.time(10), practice.tz), day)
     for moment in row.booked:
-        made.append(_appointment(patient, "scheduled", moment, moment.astimezone(practice.tz).date(), n + len(made)))
+        book("scheduled", moment, moment.astimezone(practice.tz).date())
     # What must count neither as a visit nor as a booking.
     if dice.random() < 0.5:
-        made.append(_appointment(patient, "cancelled", *_any(dice, practice), n + len(made)))
+        book("cancelled", *_any(dice, practice))
     if dice.random() < 0.5:
-        made.append(_appointment(patient, "missed", *_any(dice, practice), n + len(made)))
-    return made
+        book("missed", *_any(dice, practice))
+    return stored
+
+
+def _perhaps(dice, ids):
+    return dice.choice([None, *ids, *ids])
 
 
 def _any(dice, practice):
@@ -136,55 +154,14 @@ def _any(dice, practice):
     return moment, moment.astimezone(practice.tz).date()
 
 
-def _appointment(patient, status, starts_at, starts_on, n):
+def _appointment(patient, booked, n):
     return Appointment(
         patient=patient,
         source="test",
         external_id=f"A{patient.pk}-{n}",
-        status=status,
-        starts_at=starts_at,
-        starts_on=starts_on,
+        status=booked.status,
+        starts_at=booked.at,
+        starts_on=booked.on,
+        purpose_id=booked.purpose,
+        provider_id=booked.provider,
     )
-
-
-def any_value(dice: random.Random, key: str, today: dt.date) -> dict:
-    """A valid value of a filter, picked at random."""
-    if key in {"visit", "last_visit", "first_visit", "next_visit"}:
-        return _any_range(dice, today, ahead=key == "next_visit")
-    if key == "has_future_appointment":
-        return {"has": dice.choice(["yes", "no"])}
-    if key == "status":
-        if dice.random() < 0.4:
-            return {"status": "active"}
-        reasons = [each for each in ("inactive", "discharged", "archived", "deceased") if dice.random() < 0.4]
-        return {"status": "inactive"} | ({"reasons": reasons} if reasons else {})
-    if key == "age":
-        low, high = sorted([dice.choice([0, 17, 18, 19, 30, 65]), dice.choice([0, 17, 18, 64, 65, 66, 130])])
-        return dice.choice([{"min": low}, {"max": high}, {"min": low, "max": high}])
-    if key == "sex":
-        return {"sex": dice.sample(["female", "male", "other", "unknown"], dice.randint(1, 4))}
-    if key == "tags":
-        tags = list(Tag.objects.values_list("pk", flat=True))
-        return {"match": dice.choice(["any", "all", "none"]), "tags": dice.sample(tags, dice.randint(1, 3))}
-    raise AssertionError(f"The property test knows no values for the filter {key}.")
-
-
-def _any_range(dice, today, ahead):
-    past = ["ago", "more_than_ago", "last", "between", "today", "yesterday", "this_month", "last_month"]
-    future = ["next", "ahead", "more_than_ahead", "between", "today", "tomorrow", "this_month", "next_month"]
-    kind = dice.choice(future if ahead else [*past, "this_year", "last_year"])
-    if kind == "between":
-        days = sorted(today + dt.timedelta(days=dice.randrange(-600, 400)) for _ in range(2))
-        start, end = (each.isoformat() for each in days)
-        return {"range": kind} | dice.choice([{"start": start}, {"end": end}, {"start": start, "end": end}])
-    least, most = sorted([dice.choice([0, 1, 2, 6]), dice.choice([1, 7, 12, 18, 30])])
-    unit = dice.choice(["days", "weeks", "months", "years"])
-    needs = {
-        "ago": {"least": least, "most": most, "unit": unit},
-        "ahead": {"least": least, "most": most, "unit": unit},
-        "more_than_ago": {"least": least, "unit": unit},
-        "more_than_ahead": {"least": least, "unit": unit},
-        "last": {"most": most, "unit": unit},
-        "next": {"most": most, "unit": unit},
-    }
-    return {"range": kind} | needs.get(kind, {})
