@@ -2,9 +2,11 @@
 
 import datetime as dt
 import re
+from typing import Any
 
 from django.db.models import Count
 
+from audience.ehr.csv import mapping
 from audience.ehr.live import sync, tryout
 from audience.ehr.live.keys import give_key
 from audience.ehr.live.trouble import Refused
@@ -46,6 +48,13 @@ def change(connection: EhrConnection, fields: list[str]) -> None:
         fields = [*fields, "marker"]
     connection.save(update_fields=fields)
     audit.record("ehr.changed", connection, fields=sorted(fields))
+
+
+def map_columns(connection: EhrConnection, said: dict[str, Any]) -> None:
+    """How its CSV files are read from now on; {} = by their usual headings. Raises mapping.Wrong and Refused."""
+    _lock_at_rest(connection, "Change the columns when the run is over")
+    mapping.save(connection, said)
+    audit.record("ehr.columns_mapped", connection, files=sorted(said.get("files", {})))
 
 
 def new_key(connection: EhrConnection) -> None:

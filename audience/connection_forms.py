@@ -140,10 +140,17 @@ class FolderForm(ConnectionForm):
         help_text="Within your practice's own drop folder on this installation; empty is that folder itself.",
     )
 
-    class Meta(ConnectionForm.Meta):
-        fields = ("name", "folder")
+    is_snapshot = forms.BooleanField(
+        label="Each delivery has everybody",
+        required=False,
+        help_text="Then patients who are not in it become inactive. Leave it unticked if your EHR writes only what has "
+        "changed.",
+    )
 
-    field_order = ("name", "folder", "every", "goes_on_with")
+    class Meta(ConnectionForm.Meta):
+        fields = ("name", "folder", "is_snapshot")
+
+    field_order = ("name", "folder", "is_snapshot", "every", "goes_on_with")
 
     def clean_folder(self) -> str:
         said = self.cleaned_data["folder"].strip().strip("/")
@@ -152,7 +159,7 @@ class FolderForm(ConnectionForm):
         return said
 
 
-FORMS: dict[str, type[ConnectionForm]] = {Kind.FHIR: ServerForm, Kind.FOLDER: FolderForm}
+FORMS: dict[str, type[ConnectionForm]] = {Kind.FHIR: ServerForm, Kind.FOLDER: FolderForm, Kind.CSV: FolderForm}
 
 
 def form_for(connection: EhrConnection, data: Any = None) -> ConnectionForm:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from audience.views import connection_runs, connections
+from audience.views import connection_columns, connection_runs, connections
 
 app_name = "connections"
 urlpatterns = [
@@ -8,6 +8,7 @@ urlpatterns = [
     path("add/", connections.add, name="add"),
     path("<int:pk>/", connections.connection, name="connection"),
     path("<int:pk>/edit/", connections.edit, name="edit"),
+    path("<int:pk>/columns/", connection_columns.columns, name="columns"),
     path("<int:pk>/key/", connections.new_key, name="new_key"),
     path("<int:pk>/switch/", connections.switch, name="switch"),
     path("<int:pk>/remove/", connections.remove, name="remove"),

@@ -181,7 +181,7 @@ class EhrTest(PracticeModel):
     asked_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=500, blank=True)
-    # Of a server {"patients": 3412, "not_allowed": ["Coverage"]}, of files {"counts": …}. Holds no patient data.
+    # See `audience.ehr.live.tryout.try_out`: numbers, ids in the EHR, headings of files.
     found = models.JSONField(default=dict)
 
     class Meta:

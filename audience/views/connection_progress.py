@@ -1,4 +1,4 @@
-"""How far a run is, as a bar, a rate and the time left."""
+"""How far a run is, as a bar, a rate and the time left; and what came, by kind."""
 
 import datetime as dt
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from audience.ehr import kinds
 from audience.models import EhrConnection, EhrSync, ImportRun
 
+_COUNTED = ("read", "new", "changed", "unchanged", "joined", "repeated", "left_out", "rejected", "missing")
 # Before that a rate is a guess.
 _SECONDS_TO_KNOW = 2.0
 _WORDS = {
@@ -17,14 +18,14 @@ _WORDS = {
 
 
 def progress_of(sync: EhrSync, connection: EhrConnection, now: dt.datetime) -> dict[str, Any]:
-    """`percent` is None where nobody knows how far it is; `rate` in `unit` a second; `left` in seconds."""
+    """`percent` is None where nobody knows how far it is; `rate` in records a second; `left` in seconds."""
     said = sync.progress
     done, total, seconds = said.get("done", 0), said.get("total", 0), said.get("seconds", 0)
     moves = sync.state in (EhrSync.State.FETCHING, EhrSync.State.IMPORTING)
     known = moves and total > 0
     rate = left = None
     if known and seconds >= _SECONDS_TO_KNOW and done:
-        rate = (said.get("records") or 0) / seconds or None
+        rate = round((said.get("records") or 0) / seconds)
         left = (total - done) * seconds / done
     return {
         "words": _words(sync),
@@ -58,3 +59,11 @@ def _so_far(sync: EhrSync, connection: EhrConnection) -> dict[str, int]:
         return {}
     found = {kind: counts.get("new", 0) + counts.get("changed", 0) for kind, counts in run.counts.items()}
     return {kinds.words(kind): n for kind, n in sorted(found.items(), key=lambda one: kinds.place(one[0])) if n}
+
+
+def by_kind(counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+    """An ImportRun's counts as rows: patients first, and a 0 where nothing was counted."""
+    return [
+        {"kind": kind, "words": kinds.words(kind)} | {name: found.get(name, 0) for name in _COUNTED}
+        for kind, found in sorted(counts.items(), key=lambda one: kinds.place(one[0]))
+    ]

@@ -17,6 +17,7 @@ from audience.models import EhrSync, ImportRejection, ImportRun
 from audience.spreadsheet import spreadsheet
 from audience.tasks import sync as sync_task
 from audience.tasks import try_out
+from audience.views.connection_progress import by_kind
 from audience.views.connections import MANAGE, find
 from trackstat.celery import ring
 from trackstat.htmx import page, redirect_to
@@ -24,7 +25,6 @@ from trackstat.tenancy import audit
 from trackstat.tenancy.permissions import needs
 
 REJECTED_ON_A_PAGE = 50
-_COUNTED = ("new", "changed", "unchanged", "joined", "repeated", "left_out", "rejected", "missing")
 
 
 @require_POST
@@ -68,7 +68,7 @@ def sync(request: HttpRequest, pk: int, sync_pk: int) -> HttpResponse:
         sync=found,
         run=run,
         advice=advice(found.problem) if found.problem else None,
-        kinds=_by_kind(run),
+        kinds=by_kind(run.counts) if run else [],
         left_out=_left_out(run),
         reasons=_reasons(rejections),
         reason=reason,
@@ -96,16 +96,6 @@ def rejected(request: HttpRequest, pk: int, sync_pk: int) -> HttpResponse:
 def _find(pk: int, sync_pk: int) -> EhrSync:
     syncs = EhrSync.objects.select_related("connection", "import_run")
     return get_object_or_404(syncs, pk=sync_pk, connection=pk)
-
-
-def _by_kind(run: ImportRun | None) -> list[dict[str, Any]]:
-    if run is None:
-        return []
-    found = sorted(run.counts.items(), key=lambda one: kinds.place(one[0]))
-    return [
-        {"kind": kind, "words": kinds.words(kind)} | {name: counts.get(name, 0) for name in ("read", *_COUNTED)}
-        for kind, counts in found
-    ]
 
 
 def _left_out(run: ImportRun | None) -> list[tuple[str, str, int]]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audience import connecting
 from audience.connection_forms import FORMS, form_for
+from audience.ehr.dry_run import DryRun
 from audience.ehr.freshness import ago, is_late
 from audience.ehr.live.advice import advice
 from audience.ehr.live.keys import key_set
@@ -19,7 +20,7 @@ from audience.ehr.live.trouble import Refused
 from audience.models import EhrConnection, EhrSync, EhrTest, Patient
 from audience.tasks import sync
 from audience.views import key_set as public
-from audience.views.connection_progress import progress_of
+from audience.views.connection_progress import by_kind, progress_of
 from trackstat import clock
 from trackstat.celery import ring
 from trackstat.formats import number
@@ -66,6 +67,7 @@ def connection(request: HttpRequest, pk: int) -> HttpResponse:
     now = clock.now()
     under_way = EhrSync.objects.filter(connection=found, finished_at=None).first()
     test = EhrTest.objects.filter(connection=found).order_by("-asked_at", "-pk").first()
+    dry_run = DryRun.of_json(test.found["dry_run"]) if test and "dry_run" in test.found else None
     runs = EhrSync.objects.filter(connection=found).exclude(finished_at=None).select_related("import_run")
     return page(
         request,
@@ -77,6 +79,8 @@ def connection(request: HttpRequest, pk: int) -> HttpResponse:
         test=test,
         test_advice=advice(test.problem) if test and test.problem else None,
         test_is_of_now=bool(test) and (not found.last_ended_at or test.asked_at > found.last_ended_at),
+        dry_run=dry_run,
+        foreseen=by_kind(dry_run.counts) if dry_run else [],
         moving=bool(under_way) or bool(test and not test.finished_at),
         runs=Paginator(runs.order_by("-started_at", "-pk"), RUNS_ON_A_PAGE).get_page(request.GET.get("page")),
         patients=Patient.objects.filter(source=found.source).count(),

@@ -35,7 +35,7 @@ class Home:
 
     def clear(self) -> None:
         """Removes our data and nothing else: it may be a folder that a person chose. Others may wait for the locks."""
-        for folder in ("log", "run", "sandbox"):
+        for folder in ("log", "run", "sandbox", "drop"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
         (self.path / "state.json").unlink(missing_ok=True)
 

@@ -51,6 +51,7 @@ def surroundings(home: Home, servers: Mapping[str, str], *, demo: bool = False) 
         "EMAIL_HOST": "127.0.0.1",
         "EMAIL_PORT": str(ports["smtp"]),
         "TRACKSTAT_HOME": str(home.path),
+        "EHR_DROP_FOLDER": os.environ.get("EHR_DROP_FOLDER") or str(home.path / "drop"),
         "DJANGO_SETTINGS_MODULE": "trackstat.settings",
     }
 

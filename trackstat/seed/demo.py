@@ -12,6 +12,7 @@ from campaigns.models import Campaign
 from trackstat import clock
 from trackstat.seed.campaigns import BIRTHDAY, DRAFT, PAST
 from trackstat.seed.cast import seed_people
+from trackstat.seed.connection import folder_of, introduce, seed_connection
 from trackstat.seed.generator import PRACTICES, PracticePlan, write
 from trackstat.seed.history import seed_birthday, seed_draft, seed_past
 from trackstat.seed.office import seed_practice
@@ -20,6 +21,7 @@ from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import practice_scope
 
 SOURCE = "fhir"
+EHR = "ChiroCloud"
 
 
 def seed_offices(plans: tuple[PracticePlan, ...] = PRACTICES) -> list[Practice]:
@@ -40,11 +42,18 @@ def seed_patients(plan: PracticePlan, say: Callable[[str], None] = lambda line: 
         has_campaigns = Campaign.objects.exists()
         now = clock.now()
     if not has_patients(practice):
-        with tempfile.TemporaryDirectory(prefix="trackstat-ehr-") as folder:
-            export = write(plan, Path(folder), now)
-            run = import_folder(practice, Path(folder), SOURCE)
+        with tempfile.TemporaryDirectory(prefix="trackstat-ehr-") as passing:
+            kept = folder_of(plan.slug)
+            export = write(plan, kept or Path(passing), now)
+            run = import_folder(practice, export.folder, SOURCE)
+        if kept:
+            with practice_scope(practice):
+                seed_connection(plan.slug, EHR, run)
         say(f"{plan.name}: {export.counts['Patient']:,} patients and {export.counts['Appointment']:,} appointments")
         assert run.state == run.State.DONE
+    if folder_of(plan.slug):
+        with practice_scope(practice):
+            introduce(plan.slug)
     if not has_campaigns:
         with practice_scope(practice):
             _seed_messages(practice, plan, now)

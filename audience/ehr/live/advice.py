@@ -109,6 +109,16 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "Have your EHR put its export there, then test again.",
     ),
     (
+        r"column mapping cannot be used",
+        "Nobody can tell which column of the files is which.",
+        "Open Columns on this page, choose them, and test again.",
+    ),
+    (
+        r"No date tells|Some dates can only|Dates with dots|Some amounts have cents",
+        "It was read in the most likely way.",
+        "Open Columns on this page and say how your EHR writes dates and money.",
+    ),
+    (
         r"still being written",
         "Files are taken only when nothing was written for a minute.",
         "Wait a minute and test again.",

@@ -2,18 +2,26 @@
 
 A server is asked to sign us in, to take an order for an export (of what changes from now on, so of nothing; it is taken
 back at once), and how many patients it has. A server that does not say is asked for an export of the patients alone.
+Files are read and compared as an import would, see `audience.ehr.dry_run`.
 """
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from audience.ehr.clean import printable
-from audience.ehr.live import bulk
+from audience.ehr.csv.guess import guess
+from audience.ehr.csv.mapping import parse
+from audience.ehr.csv.sheets import files_in
+from audience.ehr.dry_run import dry_run_connection
+from audience.ehr.fhir.folder import Folder
+from audience.ehr.live import bulk, places
 from audience.ehr.live.locks import lock
 from audience.ehr.live.server import TYPES, Server, problem
 from audience.ehr.live.trouble import Later, Patience, Refused
+from audience.ehr.run import AlreadyRunning
 from audience.models import EhrConnection, EhrSync, EhrTest
 from trackstat import clock
 from trackstat.tenancy.models import Practice
@@ -48,7 +56,7 @@ def _work(practice: Practice, test_id: int, patience: Patience) -> None:
         return
     try:
         found, words = try_out(practice, test.connection, patience), ""
-    except (Later, Refused) as trouble:
+    except (Later, Refused, AlreadyRunning) as trouble:
         found, words = {}, printable(str(trouble), 500)
     except Exception as error:
         log.exception("Test %s of practice %s stopped", test_id, practice.pk)
@@ -63,8 +71,33 @@ def _work(practice: Practice, test_id: int, patience: Patience) -> None:
 
 
 def try_out(practice: Practice, connection: EhrConnection, patience: Patience) -> dict[str, Any]:
-    """What would come: {"patients": 3412 or None, "not_allowed": […]}. Raises Later and Refused."""
-    return _server(practice, connection, patience)
+    """What would come. Of a server {"patients": 3412 or None, "not_allowed": […]}; of files {"dry_run": …}, and of CSV
+    files also {"files": …}, see `_columns`. Raises Later, Refused and AlreadyRunning.
+    """
+    match connection.kind:
+        case EhrConnection.Kind.FHIR:
+            return _server(practice, connection, patience)
+        case EhrConnection.Kind.CSV:
+            folder = places.drop_folder(practice, connection)
+            if not files_in(folder):
+                raise Refused("There is no file in the folder that is a CSV file (.csv, .tsv, .txt)")
+            return _columns(connection, folder) | {"dry_run": dry_run_connection(practice, connection).as_json()}
+    if not Folder(places.drop_folder(practice, connection)).files:
+        raise Refused("There is no file in the folder that can be read")
+    return {"dry_run": dry_run_connection(practice, connection).as_json()}
+
+
+def _columns(connection: EhrConnection, folder: Path) -> dict[str, Any]:
+    """What the files have to be mapped: {"files": [{"name", "kind", "label", "headings", "columns", "problems"}, …],
+    "problems": sentences, "words": {"appointments.status": {"kpt": 12}}}.
+    """
+    found = guess(folder, parse(connection.mapping))
+    kept = ("name", "kind", "label", "headings", "columns", "problems")
+    return {
+        "files": [{name: getattr(file, name) for name in kept} for file in found.files],
+        "problems": found.problems,
+        "words": found.words,
+    }
 
 
 def _server(practice: Practice, connection: EhrConnection, patience: Patience) -> dict[str, Any]:
