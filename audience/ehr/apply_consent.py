@@ -2,7 +2,7 @@
 
 It is one of several voices about an address. A refusal opts the address out of announcements for everyone who shares
 it; a later "yes" takes back only what the EHR itself said, and only while nobody who has the address refuses. What
-patients and staff said stays.
+patients and staff said stays, and so does what a list of opt-outs says.
 """
 
 from typing import Any
@@ -34,9 +34,14 @@ def write_flags(of: dict[str, Any]) -> None:
                   (SELECT e.given FROM audience_consentevent e
                    WHERE e.practice_id = cp.practice_id AND e.contact_point_id = cp.id AND e.purpose = 'announcement'
                      AND e.source = 'ehr' ORDER BY e.at DESC, e.id DESC LIMIT 1) AS ehr_said,
-                  (SELECT e.source = 'ehr' FROM audience_consentevent e
-                   WHERE e.practice_id = cp.practice_id AND e.contact_point_id = cp.id AND e.purpose = 'announcement'
-                   ORDER BY e.at DESC, e.id DESC LIMIT 1) AS ehr_said_last
+                  EXISTS (SELECT FROM audience_consentevent e
+                          WHERE e.practice_id = cp.practice_id AND e.contact_point_id = cp.id
+                            AND e.purpose = 'announcement' AND NOT e.given AND e.source <> 'ehr'
+                            AND NOT EXISTS (
+                                SELECT FROM audience_consentevent g
+                                WHERE g.practice_id = cp.practice_id AND g.contact_point_id = cp.id AND g.given
+                                  AND g.purpose IN ('announcement', 'all') AND g.source <> 'ehr'
+                                  AND (g.at, g.id) > (e.at, e.id))) AS others_refuse
            FROM chunk_marketing m
            JOIN audience_contactpoint cp
              ON cp.practice_id = %(practice)s AND cp.channel = m.channel AND cp.address = m.address
@@ -50,7 +55,7 @@ def write_flags(of: dict[str, Any]) -> None:
            SET announcement_opted_out_at = CASE WHEN f.ok THEN NULL ELSE trackstat.now() END
            FROM chunk_flag f
            WHERE cp.practice_id = %(practice)s AND cp.id = f.id
-             AND (NOT f.ok AND NOT f.is_out OR f.ok AND f.is_out AND f.ehr_said_last)""",
+             AND (NOT f.ok AND NOT f.is_out OR f.ok AND f.is_out AND NOT f.ehr_said AND NOT f.others_refuse)""",
         of,
     )
     run(

@@ -149,15 +149,9 @@ def _files(said: Any, problems: list[str]) -> dict[str, FileMapping]:
                 problems.append(f"{kind.label}: “{known[field_name].label}” can have one column only.")
             elif of_field:
                 columns[field_name] = [one.strip() for one in of_field]
-        problems += [
-            f"{kind.label} need a column for “{field.label}”"
-            + (
-                f" (or for “{'” or “'.join(kind.field(one).label for one in field.instead)}”)."
-                if field.instead
-                else "."
-            )
-            for field in missing(name, columns)
-        ]
+        for field in missing(name, columns):
+            others = "".join(f" or “{kind.field(other).label}”" for other in field.instead)
+            problems.append(f"{kind.label} need a column for “{field.label}”{others}.")
         pattern = of.get("pattern", "*") if isinstance(of, dict) else "*"
         files[name] = FileMapping(str(pattern).strip()[:200], columns)
     return files

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from audience.ehr import clean
 from audience.ehr.csv import values
 from audience.ehr.csv.cells import Cells
-from audience.ehr.csv.words import ALL, BOTH
+from audience.ehr.csv.words import BOTH
 from audience.ehr.records import Origin, Rejected, Staged, StagedOptOut
 from audience.models import Channel
 
@@ -14,7 +14,7 @@ from audience.models import Channel
 def opt_out(row: Cells, origin: Origin) -> Iterator[Staged]:
     """One record for each number and mailbox; of a patient without either in the row, one for each channel."""
     at, is_dated = _date(row)
-    purpose = row.meaning("scope") if row["scope"].strip() else ALL
+    purpose = row.meaning("scope")
     patient = clean.text(row["patient"], "The patient id", 120)
     note = clean.printable(row["note"], 300)
     addresses = {

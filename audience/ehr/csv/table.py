@@ -62,12 +62,15 @@ class Table:
 
     def first_lines(self) -> list[str]:
         """The lines among which the headings stand."""
+        found: list[str] = []
         with self._open() as stream:
             try:
-                found = [stream.readline(LONGEST_LINE) for _ in range(_TITLES)]
+                while len(found) < _TITLES and (line := stream.readline(LONGEST_LINE)):
+                    found.append(line)
             except (UnicodeError, EOFError, OSError, zlib.error):
-                raise Unusable("The file cannot be read; is it a CSV file, and whole?") from None
-        return [line for line in found if line]
+                if not found:
+                    raise Unusable("The file cannot be read; is it a CSV file, and whole?") from None
+        return found
 
     def headings(self, how_many: Callable[[list[str]], int]) -> "Headings":
         """The line whose values are headings most of all, as `how_many` counts them. Raises Unusable."""

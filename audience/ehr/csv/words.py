@@ -89,7 +89,7 @@ USUAL: dict[str, dict[str, str]] = {
         email="email,e-mail,mail,emails",
         both="both,all,any,everything,text and email,sms and email,all channels",
     ),
-    "opt_outs.scope": _said(
+    "opt_outs.scope": {"": ALL} | _said(
         all="all,everything,any,stop,global,both,all messages",
         announcement="announcement,announcements,marketing,promotional,promotions,promo,newsletter,newsletters,offers,"
         "office updates,office updates and announcements,campaign,campaigns,ads",

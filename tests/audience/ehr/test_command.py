@@ -18,7 +18,7 @@ def test_it_shows_progress_counts_and_rejections_by_reason(northside, tmp_path):
     orphans = [appointment(f"a{number}", "Patient/nobody") for number in range(5)]
     folder = write(tmp_path, patient(), *orphans, {"resourceType": "Slot", "id": "s1"}, name="all.ndjson")
     out, err = run("northside", folder)
-    assert "Reading: 100%, 7 resources" in err
+    assert "Reading: 100%, 7 records" in err
     lines = [line.split() for line in out.splitlines()]
     assert ["read", "new", "rejected"] in lines
     assert ["Appointment", "5", "0", "5"] in lines
@@ -37,4 +37,4 @@ def test_it_says_which_practices_there_are_and_that_the_folder_is_missing(norths
 
 
 def test_an_empty_folder_is_said(northside, tmp_path):
-    assert "Nothing in this folder is a FHIR resource that is read." in run("northside", tmp_path)[0]
+    assert "Nothing in this folder is a FHIR resource or a CSV file that is read." in run("northside", tmp_path)[0]

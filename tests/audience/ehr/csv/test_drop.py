@@ -1,12 +1,17 @@
 """What a drop of CSV files makes of the practice's tables."""
 
 import datetime as dt
+from dataclasses import replace
 
 from audience.ehr.csv.read import DropReader
 from audience.ehr.dry_run import dry_run
+from audience.ehr.run import import_folder as bring_fhir
 from audience.models import Appointment, Patient
+from tests.audience.ehr.csv import clinic
 from tests.audience.ehr.csv.drops import appointment, bring, patient, rejections, write
 from tests.audience.ehr.outcome import state, written
+from trackstat.seed import generator
+from trackstat.seed.generator import SOUTHSIDE
 from trackstat.tenancy.scope import practice_scope
 
 AT = dt.datetime(2026, 11, 21, 15, 0, tzinfo=dt.UTC)
@@ -41,3 +46,21 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(northside, tmp_pat
     run = bring(northside, tmp_path)
     assert run.counts == foreseen.counts
     assert written(bring(northside, tmp_path)) == 0
+
+
+def test_the_same_practice_is_the_same_by_fhir_and_by_csv(northside, southside, tmp_path, clock):
+    clock.at(AT)
+    with practice_scope(southside):
+        southside.settings.time_zone = str(northside.tz)
+        southside.settings.save()
+    plan = replace(SOUTHSIDE, patients=60, zone=str(northside.tz))
+    generator.write(plan, tmp_path / "fhir", AT)
+    clinic.write(plan, tmp_path / "csv", AT, encoding="utf-16", separator=";")
+    assert bring_fhir(southside, tmp_path / "fhir").counts["Patient"]["new"] == 60
+    run = bring(northside, tmp_path / "csv")
+    assert rejections(northside, run) == []
+    assert run.counts["Patient"] == {"read": 60, "new": 60}
+    assert run.counts["Appointment"]["new"] == run.counts["Appointment"]["read"] > 500
+    by_fhir, by_csv = state(southside), state(northside)
+    for name, rows in by_fhir.items():
+        assert by_csv[name] == rows, name
