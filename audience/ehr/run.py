@@ -20,6 +20,7 @@ from audience.ehr import (
     facts,
     leaving,
     merges,
+    new_patients,
     opt_outs,
     prepare,
     resolve,
@@ -158,7 +159,9 @@ def _apply_chunk(of: dict[str, Any], counts: Counts) -> None:
         for kind, numbers in written.items():
             counts.add_each(kind, numbers)
     facts.apply_facts(of)
+    new_patients.find_unvisited()
     rollups.refresh("touched")
+    new_patients.tag(of)
     # Within a caller's transaction (a test's) they would otherwise still be there for the next chunk.
     run("""DROP TABLE chunk_key, chunk_patient, chunk_appointment, chunk_case, chunk_check_in, chunk_marketing,
                       chunk_flag, touched""")
