@@ -1,6 +1,8 @@
 """The audience of a blast: loaded for review, corrected by hand, enrolled once at launch."""
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -17,10 +19,12 @@ from trackstat.tenancy import audit
 from trackstat.tenancy.models import User
 
 __all__ = [
+    "Changes",
     "Problem",
+    "changes",
+    "insert_members",
     "launch",
     "load",
-    "missing_from",
     "problems",
     "remove",
     "undo_removal",
@@ -29,6 +33,8 @@ __all__ = [
 ]
 
 LAUNCH = "launch"
+# Of those who came and went, so many are named.
+NAMED = 8
 
 
 @transaction.atomic
@@ -36,7 +42,7 @@ def load(campaign: Campaign, by: User | None) -> int:
     """Freeze who the filters describe now, without those removed by hand, for review and sending; how many."""
     _lock_draft(campaign)
     AudienceMember.objects.filter(campaign=campaign).delete()
-    count = _insert_members(campaign, audience_of(campaign).queryset())
+    count = insert_members(campaign, audience_of(campaign).queryset())
     _mark_loaded(campaign, loaded_at=now(), loaded_count=count, loaded_definition=campaign.audience_as_saved())
     audit.record("campaign.loaded", campaign, user_id=_id(by), patients=count)
     return count
@@ -63,7 +69,7 @@ def undo_removal(campaign: Campaign, patient: Patient, by: User | None) -> int:
     campaign.removals.filter(patient=patient).delete()
     audit.record("campaign.undid_removal", campaign, user_id=_id(by), patient=patient.pk)
     if campaign.loaded_at is not None and not campaign.is_stale:
-        _insert_members(campaign, audience_of(campaign).queryset().filter(pk=patient.pk))
+        insert_members(campaign, audience_of(campaign).queryset().filter(pk=patient.pk))
     _settle_households(campaign, Patient.objects.filter(pk=patient.pk))
     return _recount(campaign)
 
@@ -76,17 +82,32 @@ def undo_removals(campaign: Campaign, by: User | None) -> int:
     campaign.removals.all().delete()
     audit.record("campaign.undid_removals", campaign, user_id=_id(by), patients=len(removed))
     if campaign.loaded_at is not None and not campaign.is_stale:
-        _insert_members(campaign, audience_of(campaign).queryset().filter(pk__in=removed))
+        insert_members(campaign, audience_of(campaign).queryset().filter(pk__in=removed))
     _settle_households(campaign, Patient.objects.filter(pk__in=removed))
     return _recount(campaign)
 
 
-def missing_from(campaign: Campaign) -> tuple[int, int]:
-    """How many patients loading again would add to the loaded audience, and how many it would take out."""
-    matching = audience_of(campaign).queryset().order_by().values("pk")
-    loaded = campaign.members.order_by().values("patient_id")
-    added, left = matching.difference(loaded), loaded.difference(matching)
-    return added.count(), left.count()
+@dataclass(frozen=True)
+class Changes:
+    """What loading again would change: how many would come and go, and the first few of them by name."""
+
+    added: int = 0
+    left: int = 0
+    coming: Sequence[Patient] = ()
+    going: Sequence[Patient] = ()
+
+
+def changes(campaign: Campaign) -> Changes:
+    """Of a loaded audience. Raises BadDefinition."""
+    matching = audience_of(campaign).queryset().order_by().values_list("pk", flat=True)
+    loaded = campaign.members.order_by().values_list("patient_id", flat=True)
+    coming, going = matching.difference(loaded), loaded.difference(matching)
+    added, left = coming.count(), going.count()
+    return Changes(added, left, _named(coming) if added else (), _named(going) if left else ())
+
+
+def _named(ids: QuerySet) -> list[Patient]:
+    return list(Patient.everyone.filter(pk__in=list(ids[:NAMED])).order_by("last_name", "first_name", "pk"))
 
 
 def launch(campaign: Campaign) -> int:
@@ -120,7 +141,8 @@ def withdraw(campaign: Campaign) -> int:
     return Enrollment.objects.filter(campaign=campaign, occurrence=LAUNCH).delete()[0]
 
 
-def _insert_members(campaign: Campaign, patients: QuerySet) -> int:
+def insert_members(campaign: Campaign, patients: QuerySet) -> int:
+    """Into the loaded list, each once; how many were not in it."""
     sql, values = patients.order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -140,7 +162,7 @@ def _settle_households(campaign: Campaign, of: QuerySet[Patient]) -> None:
     there = Patient.objects.filter(~Q(**{column: ""}), **{f"{column}__in": of.order_by().values(column)})
     standing = audience_of(campaign).queryset().filter(pk__in=there.values("pk"))
     campaign.members.filter(patient__in=there.values("pk")).delete()
-    _insert_members(campaign, standing)
+    insert_members(campaign, standing)
 
 
 def _lock_draft(campaign: Campaign) -> None:

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from audience.filters import validate
 from audience.filters.requirements import requirements
-from audience.models import Category, Channel
+from audience.models import Category, Channel, SavedAudience
 from campaigns.models import Campaign, Step
 from campaigns.triggers import trigger_for
 from messaging import merge
@@ -82,6 +82,24 @@ def save_definition(
 def save_household(campaign: Campaign, one_per_household: bool, version: int, by: User | None) -> Campaign:
     """One message an address (A13), or one a patient."""
     return _save(campaign, version, by, one_per_household=one_per_household)
+
+
+def use_saved(campaign: Campaign, saved: SavedAudience, version: int, by: User | None) -> Campaign:
+    """Copy a saved audience's filters and boxes, and remember which one it was. Raises BadDefinition."""
+    validate(saved.definition)
+    copied = {"definition": saved.definition, "require": saved.require}
+    return _save(campaign, version, by, **copied, saved_audience_id=saved.pk, saved_version=saved.version)
+
+
+def begin_with(campaign: Campaign, saved: SavedAudience) -> None:
+    """Remember that the filters are those of a saved audience, which was made of them; no edit of the campaign."""
+    campaign.saved_audience, campaign.saved_version = saved, saved.version
+    campaign.save(update_fields=["saved_audience", "saved_version"])
+
+
+def save_freshness(campaign: Campaign, keep_fresh: bool, version: int, by: User | None) -> Campaign:
+    """Whether a scheduled blast also goes to who comes to match until its time."""
+    return _save(campaign, version, by, keep_fresh=keep_fresh)
 
 
 def save_trigger(campaign: Campaign, trigger: str, value: dict, version: int, by: User | None) -> Campaign:

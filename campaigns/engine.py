@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from campaigns import brake, moves
+from campaigns.fresh import freshen
 from campaigns.households import spare
 from campaigns.models import Campaign, Enrollment, Step
 from campaigns.problems import problems_of_practice
@@ -204,6 +205,7 @@ def _hold_live(campaign: Campaign) -> bool:
         )
         if begun:
             audit.record("campaign.sending", campaign)
+            freshen(campaign)
         return bool(begun)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -35,11 +35,14 @@ class Blocked(Exception):
 
 
 class NeedsConfirmation(Exception):
-    """Other people would get the campaign than those last looked at. It is loaded anew: `count` are to be confirmed."""
+    """Other people would get the campaign than those last looked at. It is loaded anew: `count` are to be confirmed.
 
-    def __init__(self, count: int, added: int = 0, left: int = 0):
+    `changes`: who came and went since it was loaded; None when it never was. `filters_changed`: after that loading.
+    """
+
+    def __init__(self, count: int, changes: blast.Changes | None = None, filters_changed: bool = False):
         super().__init__(f"The audience is now {count} patients.")
-        self.count, self.added, self.left = count, added, left
+        self.count, self.changes, self.filters_changed = count, changes, filters_changed
 
 
 def enable(campaign: Campaign, by: User | None, confirmed_count: int | None = None) -> bool:
@@ -176,19 +179,19 @@ def _reload_if_changed(campaign: Campaign, confirmed_count: int | None) -> None:
     campaign.refresh_from_db()
     if not campaign.may_be_edited or any(problem.step != "audience" for problem in problems(campaign)):
         return
-    added = left = 0
-    if campaign.loaded_at is not None and not campaign.is_stale:
-        added, left = blast.missing_from(campaign)
-        if not added and not left:
-            if confirmed_count is not None and confirmed_count != campaign.loaded_count:
-                raise NeedsConfirmation(campaign.loaded_count or 0)
-            return
+    changes, is_stale = None, campaign.is_stale
     try:
+        if campaign.loaded_at is not None:
+            changes = blast.changes(campaign)
+            if not is_stale and not changes.added and not changes.left:
+                if confirmed_count is not None and confirmed_count != campaign.loaded_count:
+                    raise NeedsConfirmation(campaign.loaded_count or 0, changes)
+                return
         count = blast.load(campaign, None)
     except (BadDefinition, blast.NotEditable):
         return
     if not problems(campaign):
-        raise NeedsConfirmation(count, added, left)
+        raise NeedsConfirmation(count, changes, is_stale)
 
 
 def _lock(campaign: Campaign) -> None:

@@ -27,6 +27,8 @@ class Problem:
     step: str
     # Which message it is about.
     position: int | None = None
+    # Switching on mends it by loading the audience, and asks before anything is sent (A5).
+    by_loading: bool = False
 
 
 def problems(campaign: Campaign) -> list[Problem]:
@@ -100,26 +102,28 @@ def _about_audience(campaign: Campaign, practice: Practice) -> Iterator[Problem]
         yield Problem(str(wrong), AUDIENCE)
         return
     if campaign.loaded_at is None:
-        yield Problem("The audience is not loaded yet. Load it to see who gets this.", AUDIENCE)
+        yield Problem("The audience is not loaded yet. Load it to see who gets this.", AUDIENCE, by_loading=True)
     elif campaign.is_stale:
-        yield Problem("The filters were changed after the audience was loaded. Load it again.", AUDIENCE)
+        yield Problem(
+            "The filters were changed after the audience was loaded. Load it again.", AUDIENCE, by_loading=True
+        )
     elif not campaign.loaded_count:
         yield Problem("Nobody is in the audience. Widen the filters and load again.", AUDIENCE)
-    else:
-        yield from _whole_database(campaign, practice)
+    elif too_many := whole_database(campaign, practice, campaign.loaded_count):
+        yield Problem(f"{too_many} Narrow the filters.", AUDIENCE)
 
 
-def _whole_database(campaign: Campaign, practice: Practice) -> Iterator[Problem]:
+def whole_database(campaign: Campaign, practice: Practice, count: int) -> str:
+    """Why so many cannot get an announcement (A3); '' when they can."""
     if campaign.category != Category.ANNOUNCEMENT:
-        return
-    allowed, loaded = practice.settings.whole_database_percent, campaign.loaded_count or 0
-    contactable = audience_of(campaign).contactable()
-    if loaded * 100 > allowed * contactable:
-        yield Problem(
-            f"An announcement cannot go to the whole practice: these are {number(loaded)} of the {number(contactable)}"
-            f" patients who can be written to, more than {allowed} %. Narrow the filters.",
-            AUDIENCE,
-        )
+        return ""
+    allowed, contactable = practice.settings.whole_database_percent, audience_of(campaign).contactable()
+    if count * 100 <= allowed * contactable:
+        return ""
+    return (
+        f"An announcement cannot go to the whole practice: these are {number(count)} of the {number(contactable)}"
+        f" patients who can be written to, more than {allowed} %."
+    )
 
 
 def _about_trigger(campaign: Campaign) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import audience, drips, frame, lists, message, moves, name, preview, review
+from campaigns.views import audience, drips, lists, message, moves, name, preview, review, saved
 
 app_name = "campaigns"
 urlpatterns = [
@@ -17,7 +17,10 @@ urlpatterns = [
     path("blasts/<int:pk>/audience/remove/", audience.remove, name="remove"),
     path("blasts/<int:pk>/audience/undo/", audience.undo_removal, name="undo_removal"),
     path("blasts/<int:pk>/audience/why/", audience.explain, name="explain"),
-    path("blasts/<int:pk>/panel/", frame.panel, name="panel"),
+    path("blasts/<int:pk>/audience/use/", saved.use_audience, name="use_audience"),
+    path("blasts/<int:pk>/audience/keep/", saved.keep_audience, name="keep_audience"),
+    path("blasts/<int:pk>/freshness/", saved.freshness, name="freshness"),
+    path("blasts/<int:pk>/panel/", audience.panel, name="panel"),
     path("blasts/<int:pk>/message/", message.message, name="message"),
     path("blasts/<int:pk>/message/preview/", preview.preview, name="preview"),
     path("blasts/<int:pk>/message/mail/<int:patient_pk>/", preview.mail, name="mail"),

@@ -63,6 +63,12 @@ class Campaign(PracticeModel):
     # Blasts: what happens to a tag of everyone it is switched on for. The tag is null after it was deleted.
     tag_action = models.CharField(max_length=8, choices=TagAction, blank=True, default="", db_default="")
     tag = PracticeForeignKey("audience.Tag", models.PROTECT, null=True, related_name="+")
+    # Whose filters these began as, and that one's version then; null where they began by themselves, or it is deleted.
+    saved_audience = PracticeForeignKey("audience.SavedAudience", models.SET_NULL, null=True, related_name="+")
+    saved_version = models.PositiveIntegerField(null=True)
+    # Scheduled blasts: who comes to match until its time is added then (A14); what came of it, in a sentence.
+    keep_fresh = models.BooleanField(default=False, db_default=False)
+    freshened = models.TextField(blank=True, db_default="")
     # Set by Load; `loaded_definition` is what was loaded, so a later change of filters shows as stale.
     loaded_at = models.DateTimeField(null=True)
     loaded_count = models.PositiveIntegerField(null=True)

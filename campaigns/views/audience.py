@@ -15,9 +15,10 @@ from campaigns import blast, drafts
 from campaigns.models import AudienceRemoval, Campaign
 from campaigns.recipients import audience_of
 from campaigns.views.frame import around, find
+from campaigns.views.saved import offered, origin
 from trackstat.clock import today
 from trackstat.formats import number
-from trackstat.htmx import redirect_to
+from trackstat.htmx import page, redirect_to, wants_part
 from trackstat.tenancy.permissions import needs
 
 # Where a page that loads goes on to.
@@ -28,9 +29,10 @@ NEXT = {"message": "campaigns:message", "review": "campaigns:review"}
 @needs("campaigns.change_campaign")
 def audience(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = find(pk, Campaign.Kind.BLAST)
-    return _builder(request, campaign).respond(
-        request, "campaigns/audience.html", **around(request, campaign, "audience")
-    )
+    context = around(request, campaign, "audience") | origin(request, campaign) if not wants_part(request) else {}
+    if context.get("editable"):
+        context["offered"] = offered()
+    return _builder(request, campaign).respond(request, "campaigns/audience.html", **context)
 
 
 @require_POST
@@ -98,6 +100,15 @@ def undo_removal(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("campaigns.change_campaign")
 def explain(request: HttpRequest, pk: int) -> HttpResponse:
     return _builder(request, find(pk, Campaign.Kind.BLAST)).explain(request)
+
+
+@require_GET
+@needs("campaigns.change_campaign")
+def panel(request: HttpRequest, pk: int) -> HttpResponse:
+    """What stands below the audience's count, and where the filters began; asked for again after each change."""
+    campaign = find(pk, Campaign.Kind.BLAST)
+    context = around(request, campaign, "audience") | origin(request, campaign)
+    return page(request, "campaigns/rest.html", **context, with_origin=True)
 
 
 def load_if_needed(request: HttpRequest, campaign: Campaign) -> None:

@@ -4,14 +4,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_GET
 
 from campaigns.models import Campaign, Step
 from campaigns.problems import AUDIENCE, IDENTITIES, MESSAGE, SETTINGS, Problem, problems
 from trackstat import formats
 from trackstat.htmx import page, wants_part
 from trackstat.tenancy.models import Membership, Practice
-from trackstat.tenancy.permissions import needs
 
 # Outside the wizard: the permission that opens the place.
 MENDED_BY = {SETTINGS: "tenancy.change_practicesettings", IDENTITIES: "messaging.manage_identity"}
@@ -44,17 +42,11 @@ def around(request: HttpRequest, campaign: Campaign, current: str) -> dict[str, 
         "editable": campaign.may_be_edited and may_change,
         "items": _steps(practice, campaign, current, found, may_change),
         "blockers": blockers(practice, request.membership, campaign, found),
+        # Pressing the toggle loads, and asks.
+        "only_loads": bool(found) and all(problem.by_loading for problem in found),
         "planned": [(step, goes_out(step)) for step in campaign.steps.all()],
         "recipients": campaign.loaded_count if campaign.loaded_at else None,
     }
-
-
-@require_GET
-@needs(CHANGE)
-def panel(request: HttpRequest, pk: int) -> HttpResponse:
-    """What stands below the audience's count: asked for again after each change of the filters."""
-    campaign = find(pk, Campaign.Kind.BLAST)
-    return page(request, "campaigns/rest.html", **around(request, campaign, "audience"))
 
 
 def goes_out(step: Step) -> str:

@@ -96,7 +96,8 @@ def test_nothing_goes_to_a_list_that_nobody_saw(draft, people):
     PatientFactory(first_name="New")
     with pytest.raises(NeedsConfirmation) as asked:
         moves.enable(draft, people.uma, confirmed_count=3)
-    assert (asked.value.count, asked.value.added, asked.value.left) == (3, 1, 1)
+    changes = asked.value.changes
+    assert (asked.value.count, changes.added, changes.left) == (3, 1, 1)
     with pytest.raises(NeedsConfirmation):
         moves.enable(draft, people.uma, confirmed_count=2)
     assert moves.enable(draft, people.uma, confirmed_count=3)

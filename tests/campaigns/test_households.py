@@ -56,7 +56,7 @@ def test_whoever_is_removed_by_hand_leaves_the_phone_to_the_next_and_gets_it_bac
     blast.load(draft, people.uma)
     assert blast.remove(draft, mother, people.uma) == 1
     assert loaded(draft) == ["Daughter"]
-    assert blast.missing_from(draft) == (0, 0), "what is loaded is who matches"
+    assert blast.changes(draft) == blast.Changes(), "what is loaded is who matches"
     assert blast.remove(draft, daughter, people.uma) == 1
     assert loaded(draft) == ["Baby"]
     assert blast.undo_removal(draft, mother, people.uma) == 1

@@ -77,6 +77,7 @@ DOORS: dict[str, Door] = {
     # Whoever comes second finds it gone.
     "connections:remove": Door(post=EHR, args=("connection",), ok_post=(302, 404)),
     # Saved audiences
+    "audience:choices": Door(get="audience.view_audience", query="?filter=tags&field=tags&row=f0"),
     "audience:audiences": Door(get=AUDIENCE),
     "audience:new_audience": Door(get=AUDIENCE),
     "audience:try_new_audience": Door(post=AUDIENCE, data=LAPSED),
@@ -110,6 +111,9 @@ DOORS: dict[str, Door] = {
     "campaigns:load": Door(post=CHANGE, args=("campaign",)),
     "campaigns:remove": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
     "campaigns:undo_removal": Door(post=CHANGE, args=("campaign",), data={"patient": "@patient"}),
+    "campaigns:use_audience": Door(post=CHANGE, args=("campaign",), data={"saved": "@audience"}),
+    "campaigns:keep_audience": Door(post=AUDIENCE, args=("campaign",), data={"name": "Closures"}),
+    "campaigns:freshness": Door(post=CHANGE, args=("campaign",), data={"keep_fresh": "1"}),
     "campaigns:explain": Door(get=CHANGE, args=("campaign",)),
     "campaigns:message": Door(
         get=CHANGE, post=CHANGE, args=("campaign",), data={"channel": "text", "body": "Hello", "when": "now"}
