@@ -17,17 +17,23 @@ class BadTag(ValueError):
 
 def create(name: str, by: User | None = None) -> Tag:
     """The tag of that name, made if it is new; letters' case makes no other tag. Raises BadTag."""
-    name = " ".join(name.split())
-    if not name:
-        raise BadTag("Give the tag a name.")
-    if len(name) > 60:
-        raise BadTag("A tag's name has at most 60 letters.")
+    name = clean_name(name)
     with transaction.atomic():
         if found := Tag.objects.filter(name__iexact=name).first():
             return found
         tag = Tag.objects.create(name=name)
         audit.record("tag.created", tag, user_id=_id(by))
     return tag
+
+
+def clean_name(name: str) -> str:
+    """Raises BadTag."""
+    name = " ".join(name.split())
+    if not name:
+        raise BadTag("Give the tag a name.")
+    if len(name) > 60:
+        raise BadTag("A tag's name has at most 60 letters.")
+    return name
 
 
 @transaction.atomic

@@ -5,4 +5,4 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self):
-        from campaigns import checks, filters, received  # noqa: F401
+        from campaigns import checks, filters, received, tag_uses  # noqa: F401
