@@ -219,6 +219,19 @@ def test_switching_on_an_audience_nobody_saw_asks_first(uma, draft):
     assert draft.state == Campaign.State.ENABLED
 
 
+def test_the_toggle_loads_what_is_unloaded_or_stale_and_names_who_came_and_left(uma, draft, people):
+    review = uma.get(_url(draft, "review")).text
+    assert "Switching on loads the audience as it is now" in review
+    assert " disabled" not in review.split('role="switch"')[1].split(">")[0]
+    blast.load(draft, people.uma)
+    drafts.save_definition(draft, MEN, None, draft.version, people.uma)
+    asked = uma.post(f"/northside/campaigns/{draft.pk}/enable/").text
+    assert "The filters were changed after the audience was loaded." in asked
+    assert "<b>3</b> came" in asked and "<b>3</b> left" in asked and "Ben0 Alvarez" in asked and "Ana0 Alvarez" in asked
+    draft.refresh_from_db()
+    assert draft.state == "draft" and not draft.enrollments.exists()
+
+
 def test_while_it_sends_the_page_asks_again_and_when_it_is_over_it_stops_asking(uma, draft, people):
     blast.load(draft, people.uma)
     moves.enable(draft, people.uma)
