@@ -9,6 +9,7 @@ from django import forms
 from django.http import QueryDict
 
 from audience.filters import REGISTRY, Filter, On
+from audience.filters.choices import Chooser
 from audience.filters.dates import FutureRange
 from audience.filters.fields import ValuesForm
 from trackstat.tenancy.models import Practice
@@ -25,13 +26,22 @@ class Part(NamedTuple):
     bound: forms.BoundField
 
     @property
+    def is_searched(self) -> bool:
+        """Too long even to be sent whole: what is typed is looked for on the server."""
+        return isinstance(self.bound, Chooser) and self.bound.is_long
+
+    @property
     def is_long(self) -> bool:
+        if isinstance(self.bound, Chooser):
+            return self.bound.is_long
         is_boxes = isinstance(self.bound.field.widget, forms.CheckboxSelectMultiple)
         return is_boxes and len(self.bound.subwidgets) > OPEN_CHOICES
 
     @property
     def chosen(self) -> list[str]:
         """Words of the ticked choices."""
+        if isinstance(self.bound, Chooser):
+            return [option.label for option in self.bound.picked]
         return [str(each.choice_label) for each in self.bound.subwidgets if each.data["selected"]]
 
     @property

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from audience.views import audience, audiences, patient, patients
+from audience.views import audience, audiences, choices, patient, patients
 
 app_name = "audience"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("patients/<int:pk>/tags/", patient.put_tag, name="put_tag"),
     path("patients/<int:pk>/tags/<int:tag_pk>/remove/", patient.take_tag, name="take_tag"),
     path("audiences/", audiences.audiences, name="audiences"),
+    path("audiences/choices/", choices.choices, name="choices"),
     path("audiences/new/", audience.new_audience, name="new_audience"),
     path("audiences/new/try/", audience.try_new_audience, name="try_new_audience"),
     path("audiences/new/save/", audience.create_audience, name="create_audience"),

@@ -14,7 +14,7 @@ from audience.models import Patient
 
 _BIGGEST = 2**63 - 1
 # Lists up to this length are shown whole; of longer ones a search shows so many.
-SHORT = 12
+SHORT = 7
 FOUND = 20
 
 
@@ -36,7 +36,7 @@ class Chooser(forms.BoundField):
     def is_long(self) -> bool:
         return self.field.is_long()
 
-    @property
+    @cached_property
     def picked(self) -> list[Option]:
         value = self.value()
         return self.field.labels([str(each) for each in value]) if isinstance(value, list | tuple) else []
