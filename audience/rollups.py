@@ -64,6 +64,10 @@ _REACH = f"""
       AND (p.can_text, p.can_email) IS DISTINCT FROM (r.can_text, r.can_email)"""
 
 
+# As the partial index says it; a merged record has no appointments.
+_PASSED = "t.next_visit_at <= trackstat.now() AND t.merged_into_id IS NULL"
+
+
 def rebuild(practice: Practice) -> int:
     """All rollups of all patients of a practice; answers how many rows were wrong."""
     with practice_scope(practice):
@@ -80,8 +84,8 @@ def refresh(temporary_table: str) -> None:
 def refresh_next_visits(practice: Practice) -> int:
     """Moves on every next visit that has passed, to the next booking where there is one; how many were moved."""
     with practice_scope(practice):
-        _lock("t.next_visit_at <= trackstat.now()")
-        return _update(_KEPT, "t.next_visit_at <= trackstat.now()")
+        _lock(_PASSED)
+        return _update(_KEPT, _PASSED)
 
 
 def _lock(which: str) -> None:

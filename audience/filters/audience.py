@@ -114,7 +114,8 @@ class Audience:
         return self._counted(self._everybody())
 
     def ids(self) -> list[int]:
-        return list(self.queryset().order_by("pk").values_list("pk", flat=True))
+        """In no order: sorting would take as long as finding them."""
+        return list(self.queryset().values_list("pk", flat=True))
 
     def page(self, number: int = 1, size: int = 50) -> list[Patient]:
         """By name, in the order of an index."""

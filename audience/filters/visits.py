@@ -116,7 +116,9 @@ def next_visit_in(days: Range, on: On) -> Q:
         fresh &= Q(next_visit_at__lt=end)
         later = later.filter(starts_at__lt=end)
     stale = Q(next_visit_at__lte=NowOnce()) & Exists(later)
-    return fresh | (stale & ~Exists(sooner) if sooner is not None else stale)  # type: ignore[return-value]
+    either = fresh | (stale & ~Exists(sooner) if sooner is not None else stale)
+    # Follows from either: what is stale has passed, and only days to come are left. The index needs it said.
+    return either & Q(next_visit_at__lt=end) if end is not None else either  # type: ignore[return-value]
 
 
 def next_visit_at(patient: Patient, on: On) -> dt.datetime | None:

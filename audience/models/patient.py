@@ -103,31 +103,54 @@ class Patient(PracticeModel):
         ]
         indexes = [
             models.Index(fields=["practice", "last_name", "first_name", "id"], name="patient_name"),
+            # Everything that wide filters ask of a patient, so that they never read the rows themselves.
             models.Index(
                 fields=["practice", "last_visit_on"],
                 include=[
                     "id",
+                    "first_visit_on",
                     "next_visit_at",
-                    "birth_date",
-                    "status",
-                    "can_text",
-                    "can_email",
                     "visit_count",
                     "total_paid_cents",
+                    "birth_date",
+                    "birth_md",
                     "sex",
+                    "status",
+                    "inactive_reason",
+                    "can_text",
+                    "can_email",
+                    "cell",
+                    "email",
+                    "city_key",
+                    "state",
+                    "postal_code",
+                    "primary_provider",
+                    "attorney",
+                    "care_package",
+                    "fee_schedule",
+                    "referral_source",
                 ],
                 condition=models.Q(merged_into=None),
                 name="patient_last_visit",
             ),
-            models.Index(fields=["practice", "first_visit_on"], name="patient_first_visit"),
+            models.Index(
+                fields=["practice", "first_visit_on"],
+                include=["id"],
+                condition=models.Q(merged_into=None),
+                name="patient_first_visit",
+            ),
             models.Index(
                 fields=["practice", "next_visit_at"],
+                include=["id"],
                 name="patient_next_visit",
-                condition=models.Q(next_visit_at__isnull=False),
+                condition=models.Q(next_visit_at__isnull=False, merged_into=None),
             ),
             models.Index(fields=["practice", "birth_md"], name="patient_birthday", condition=models.Q(status="active")),
             models.Index(
-                fields=["practice", "total_paid_cents"], condition=models.Q(merged_into=None), name="patient_paid"
+                fields=["practice", "total_paid_cents"],
+                include=["id"],
+                condition=models.Q(merged_into=None),
+                name="patient_paid",
             ),
             models.Index(
                 fields=["practice", "merged_into"], condition=~models.Q(merged_into=None), name="patient_merged"
