@@ -27,6 +27,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 
 from audience.filters import FIELDS, Audience, BadDefinition, Breakdown, fields_for, grouped, primary, validate
+from audience.filters.households import channel_of
 from audience.listing import Listing, listing, search
 from audience.mending import Told, told
 from audience.models import Category, Patient
@@ -46,7 +47,8 @@ class Builder:
     `require`: ticked boxes, None while nobody touched them (then they are `untouched`, else follow `channels`).
     `removed`: rows with a `patient`, taken out by hand. `members`: the loaded patients, None before Load. `hidden`:
     values of the host's own to come back with each save, e.g. a version. `editable` False shows everything and changes
-    nothing. `trying`: filters that are kept nowhere but in the address, packed.
+    nothing. `trying`: filters that are kept nowhere but in the address, packed. `channels` are those of the messages in
+    their order; `one_per_household`: None where nobody is asked about it.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Builder:
         may_be_blank: bool = False,
         untouched: Collection[str] | None = None,
         trying: str = "",
+        one_per_household: bool | None = None,
     ) -> None:
         self.practice, self.definition, self.on, self.urls = practice, definition or {}, on, urls
         self.is_touched = require is not None
@@ -77,6 +80,9 @@ class Builder:
         self.category, self.removed, self.members = category, removed, members
         self.is_stale, self.loaded_at, self.hidden = is_stale, loaded_at, dict(hidden or {})
         self.editable, self.may_be_blank, self.trying = editable, may_be_blank, trying
+        self.one_per_household = one_per_household
+        first = next(iter(channels), None)
+        self.household = channel_of(first, self.require) if one_per_household else None
         # Prefix of the row whose first field is to have the keyboard, or "add".
         self.focus = ""
 
@@ -175,6 +181,7 @@ class Builder:
             category=self.category,
             removed=self.removed,
             may_be_blank=self.may_be_blank,
+            household=self.household,
         )
 
     @cached_property

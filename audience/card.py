@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from audience.filters import On
 from audience.filters.people import age_on
 from audience.filters.visits import next_visit_at
+from audience.households import shared_with
 from audience.models import Appointment, Channel, ContactPoint, Patient, Tag
 from audience.standing import standings
 from trackstat.clock import today
@@ -60,6 +61,7 @@ def card(patient: Patient, practice: Practice, membership: Membership) -> dict[s
         "age": age_on(patient.birth_date, on.date) if patient.birth_date else None,
         "next_visit": next_visit_at(patient, on),
         "contacts": _contacts(patient),
+        "households": shared_with(patient, on.date),
         "appointments": list(appointments.order_by("-starts_at")[:VISITS_SHOWN]),
         "cases": list(patient.cases.select_related("case_type").order_by("-is_active", "case_type__name")),
         "tags": carried,

@@ -15,15 +15,16 @@ SHOWN = 30
 
 
 class Shared(NamedTuple):
-    """Who shares an address with a patient: `others`, eldest first."""
+    """Who shares an address with a patient: `others`, eldest first, each with `age`; `more` than are shown."""
 
     place: str
     is_phone: bool
     address: str
     others: list[Patient]
+    more: bool
 
 
-def shared_with(patient: Patient) -> list[Shared]:
+def shared_with(patient: Patient, on: dt.date) -> list[Shared]:
     """For the patient's page: a row for each channel on which somebody else has the same address. One statement."""
     mine = {column: getattr(patient, column) for column in COLUMNS.values()}
     same = Q()
@@ -31,12 +32,15 @@ def shared_with(patient: Patient) -> list[Shared]:
         same |= Q(**{column: address}) if address else Q()
     if not same:
         return []
-    found = list(Patient.objects.filter(same).exclude(pk=patient.pk).order_by(*ELDEST_FIRST)[:SHOWN])
+    found: list[Any] = list(Patient.objects.filter(same).exclude(pk=patient.pk).order_by(*ELDEST_FIRST)[: SHOWN + 1])
+    for each in found:
+        each.age = age_on(each.birth_date, on) if each.birth_date else None
     rows = []
     for channel, column in COLUMNS.items():
         others = [each for each in found if mine[column] and getattr(each, column) == mine[column]]
         if others:
-            rows.append(Shared(PLACES[channel], channel == Channel.TEXT, mine[column], others))
+            more = len(others) > SHOWN
+            rows.append(Shared(PLACES[channel], channel == Channel.TEXT, mine[column], others[:SHOWN], more))
     return rows
 
 

@@ -32,7 +32,7 @@ def audience(request: HttpRequest, pk: int) -> HttpResponse:
     context = around(request, campaign, "audience") | origin(request, campaign) if not wants_part(request) else {}
     if context.get("editable"):
         context["offered"] = offered()
-    return _builder(request, campaign).respond(request, "campaigns/audience.html", **context)
+    return builder_of(request, campaign).respond(request, "campaigns/audience.html", **context)
 
 
 @require_POST
@@ -44,14 +44,14 @@ def save_audience(request: HttpRequest, pk: int) -> HttpResponse:
         drafts.save_definition(campaign, definition, require, version_of(request, campaign), request.user)
     except BadDefinition:
         # A filter without its value yet: shown with what is missing, kept once it is complete.
-        return _builder(request, campaign, definition, require).answer(request)
+        return builder_of(request, campaign, definition, require).answer(request)
     except drafts.Conflict:
         # Theirs is saved, ours stays on the page with the new version: the next change saves ours.
         messages.warning(request, _meanwhile(campaign))
-        return _builder(request, campaign, definition, require).answer(request)
+        return builder_of(request, campaign, definition, require).answer(request)
     except drafts.NotEditable as refused:
         messages.error(request, str(refused))
-    return _builder(request, campaign).answer(request)
+    return builder_of(request, campaign).answer(request)
 
 
 @require_POST
@@ -99,7 +99,7 @@ def undo_removal(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @needs("campaigns.change_campaign")
 def explain(request: HttpRequest, pk: int) -> HttpResponse:
-    return _builder(request, find(pk, Campaign.Kind.BLAST)).explain(request)
+    return builder_of(request, find(pk, Campaign.Kind.BLAST)).explain(request)
 
 
 @require_GET
@@ -131,7 +131,7 @@ def _by_hand(request: HttpRequest, pk: int, change: Callable[..., Any]) -> HttpR
         change(campaign, patient, request.user)
     except drafts.NotEditable as refused:
         messages.error(request, str(refused))
-    return _builder(request, campaign).answer(request)
+    return builder_of(request, campaign).answer(request)
 
 
 def _say_loaded(request: HttpRequest, count: int) -> None:
@@ -149,7 +149,7 @@ def _meanwhile(campaign: Campaign) -> str:
     )
 
 
-def _builder(
+def builder_of(
     request: HttpRequest, campaign: Campaign, definition: dict | None = None, require: list[str] | None = None
 ) -> Builder:
     """For the campaign as saved, or with what is being tried out."""
@@ -162,14 +162,18 @@ def _builder(
         "remove": "remove",
         "undo": "undo_removal",
         "explain": "explain",
+        "household": "household",
+        "households": "households",
     }
+    channels = campaign.channels()
     return Builder(
         request.practice,
         definition if trying else campaign.definition,
         require if trying else campaign.require,
         today(request.practice),
         {use: request.practice.url(f"campaigns:{name}", campaign.pk) for use, name in names.items()},
-        channels={step.channel for step in campaign.steps.all()},
+        channels=channels,
+        one_per_household=None if campaign.tag_action and not channels else campaign.one_per_household,
         category=campaign.category,
         removed=AudienceRemoval.objects.filter(campaign=campaign),
         members=loaded if campaign.loaded_at is not None else None,

@@ -183,3 +183,41 @@ def test_the_check_of_invariants_names_a_phone_that_two_got_a_blast_on(draft, pe
         f"practice {draft.practice_id}: contact point {point.pk}, step {draft.steps.get().pk}, messages 3"
     ]
     assert len(invariants.INVARIANTS) == len({each.name for each in invariants.INVARIANTS})
+
+
+HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+def test_the_page_offers_the_choice_and_lists_who_is_left_out(draft, family, people, client):
+    client.force_login(people.uma)
+    step = f"/northside/campaigns/blasts/{draft.pk}/audience/"
+    assert "One per household" in client.get(step).text
+    effects = client.get(step, {"show": "effects"}, headers=HTMX).text
+    assert "same household" in effects and f"{step}households/" in effects
+    page = client.get(f"{step}households/").text
+    assert "2 patients share the cell phone" in page
+    assert page.count("Alvarez, Mother") == 2
+    assert "Alvarez, Baby" in page and "Alvarez, Ben" not in page
+    assert "Alvarez, Baby" not in client.get(f"{step}households/", {"q": "daughter"}, headers=HTMX).text
+    client.post(f"{step}household/", {"version": draft.version}, headers=HTMX)
+    draft.refresh_from_db()
+    assert not draft.one_per_household
+    assert "Nobody is left out" in client.get(f"{step}households/").text
+    stale = client.post(f"{step}household/", {"version": draft.version - 1, "one": "1"}, headers=HTMX)
+    assert "Somebody else has changed" in stale.text
+    draft.refresh_from_db()
+    assert not draft.one_per_household
+
+
+def test_the_count_beside_the_filters_is_what_loading_gives(draft, people, client):
+    client.force_login(people.uma)
+    step = f"/northside/campaigns/blasts/{draft.pk}/audience/"
+    assert "Load 1 patient<" in client.get(step).text.replace("</span>", "<")
+    assert blast.load(draft, people.uma) == 1
+
+
+def test_a_patients_page_links_to_the_household(family, people, client, northside):
+    client.force_login(people.fred)
+    page = client.get(f"/northside/patients/{family[1].pk}/").text
+    assert "Shares the cell phone" in page
+    assert f"/northside/patients/{family[0].pk}/" in page and "Mother Alvarez</a> (4" in page

@@ -114,6 +114,8 @@ DOORS: dict[str, Door] = {
     "campaigns:use_audience": Door(post=CHANGE, args=("campaign",), data={"saved": "@audience"}),
     "campaigns:keep_audience": Door(post=AUDIENCE, args=("campaign",), data={"name": "Closures"}),
     "campaigns:freshness": Door(post=CHANGE, args=("campaign",), data={"keep_fresh": "1"}),
+    "campaigns:household": Door(post=CHANGE, args=("campaign",), data={"one": "1"}),
+    "campaigns:households": Door(get=CHANGE, args=("campaign",)),
     "campaigns:explain": Door(get=CHANGE, args=("campaign",)),
     "campaigns:message": Door(
         get=CHANGE, post=CHANGE, args=("campaign",), data={"channel": "text", "body": "Hello", "when": "now"}

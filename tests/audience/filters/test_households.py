@@ -214,8 +214,9 @@ def test_the_household_costs_the_same_statements_for_any_number_of_patients(in_n
 def test_the_patient_page_lists_who_shares_phone_and_mailbox_eldest_first(in_northside, django_assert_num_queries):
     mother, sister, child, baby = family()
     Patient.objects.filter(pk=sister.pk).update(email="sister@mail.example")
+    on = today(in_northside)
     with django_assert_num_queries(1):
-        shared = shared_with(child, today(in_northside))
+        shared = shared_with(child, on)
     assert [(row.place, row.address, [each.pk for each in row.others]) for row in shared] == [
         ("cell phone", HOME, [mother.pk, sister.pk, baby.pk]),
         ("email address", "home@mail.example", [mother.pk, baby.pk]),
