@@ -15,12 +15,16 @@ _FILES = {"encoding": ("Encoding", ENCODINGS), "separator": ("Between columns st
 
 
 class MappingForm(forms.Form):
-    """`found`: as `tryout` keeps it. Raises mapping.Wrong from `mapping()` for what is saved but cannot be used."""
+    """`found`: see `live.columns`. `told`: kinds of files that nobody could tell, by name."""
 
-    def __init__(self, found: dict[str, Any], saved: dict[str, Any], data: Any = None):
+    def __init__(
+        self, found: dict[str, Any], saved: dict[str, Any], data: Any = None, told: dict[str, str] | None = None
+    ):
         super().__init__(data)
         self._now = parse(saved)
-        self._found = [file for file in found.get("files", []) if file["kind"] in KINDS and file["headings"]]
+        files = [file | {"kind": (told or {}).get(file["name"], file["kind"])} for file in found.get("files", [])]
+        self._found = [file for file in files if file["kind"] in KINDS and file["headings"]]
+        self.unknown = [file["name"] for file in files if file["kind"] not in KINDS and file["headings"]]
         self.kinds = [kind for kind in KINDS.values() if any(file["kind"] == kind.name for file in self._found)]
         for kind in self.kinds:
             self._add_columns(kind)
@@ -94,7 +98,7 @@ class MappingForm(forms.Form):
     def _columns(self, now: Mapping, kind: Kind, files: list[dict[str, Any]]) -> dict[str, list[str]]:
         if kind.name in now.files:
             return now.files[kind.name].columns
-        return next((file["columns"] for file in files if not file["problems"]), {})
+        return next((file["columns"] for file in files if file["columns"]), {})
 
     def _add_words(self, found: dict[str, dict[str, int]]) -> None:
         for column, words in found.items():

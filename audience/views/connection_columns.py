@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from audience import connecting
+from audience.ehr.csv.fields import KINDS
 from audience.ehr.csv.mapping import Wrong
 from audience.ehr.live.trouble import Refused
 from audience.mapping_form import MappingForm
@@ -19,10 +20,15 @@ from trackstat.tenancy.permissions import needs
 @require_http_methods(["GET", "POST"])
 @needs(MANAGE)
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    """Offers the headings that the last test found; what is saved is tested at once."""
+    """Offers the headings that the last test found; what is saved is tested at once.
+
+    `?has=patients:a.csv` says of a file what it has, where nobody could tell.
+    """
     connection = find(pk, kind=EhrConnection.Kind.CSV)
     looked = EhrTest.objects.filter(connection=connection, found__has_key="files").order_by("-asked_at", "-pk").first()
-    form = MappingForm(looked.found if looked else {}, connection.mapping, request.POST or None)
+    has = [each for each in request.GET.getlist("has") if ":" in each]
+    told = dict(each.split(":", 1)[::-1] for each in has)
+    form = MappingForm(looked.found if looked else {}, connection.mapping, request.POST or None, told)
     usual = request.POST.get("usual") == "1"
     if request.method == "POST" and (usual or form.is_valid()):
         try:
@@ -43,5 +49,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         form=form,
         connection=connection,
         looked=looked,
+        kinds=KINDS.values(),
+        has=has,
         status=422 if form.errors else 200,
     )

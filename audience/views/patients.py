@@ -2,7 +2,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from audience.listing import in_order, listing, search, with_details
-from audience.models import ImportRun, Patient
+from audience.models import Patient
 from trackstat.clock import today
 from trackstat.htmx import page
 from trackstat.tenancy.permissions import needs
@@ -16,8 +16,7 @@ FOUND = 8
 def patients(request: HttpRequest) -> HttpResponse:
     """Every patient of the practice, active or not; the list says when the EHR was read last."""
     found = listing(request, Patient.objects.all(), today(request.practice))
-    last_import = ImportRun.objects.filter(state=ImportRun.State.DONE).order_by("-started_at").first()
-    return page(request, "audience/patients.html", partial="rows", listing=found, last_import=last_import)
+    return page(request, "audience/patients.html", partial="rows", listing=found)
 
 
 @require_GET

@@ -6,18 +6,16 @@ Files are read and compared as an import would, see `audience.ehr.dry_run`.
 """
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from audience.ehr.clean import printable
-from audience.ehr.csv.guess import guess
-from audience.ehr.csv.mapping import parse
 from audience.ehr.csv.sheets import files_in
 from audience.ehr.dry_run import dry_run_connection
 from audience.ehr.fhir.folder import Folder
 from audience.ehr.live import bulk, places
+from audience.ehr.live.columns import columns
 from audience.ehr.live.locks import lock
 from audience.ehr.live.server import TYPES, Server, problem
 from audience.ehr.live.trouble import Later, Patience, Refused
@@ -72,7 +70,7 @@ def _work(practice: Practice, test_id: int, patience: Patience) -> None:
 
 def try_out(practice: Practice, connection: EhrConnection, patience: Patience) -> dict[str, Any]:
     """What would come. Of a server {"patients": 3412 or None, "not_allowed": […]}; of files {"dry_run": …}, and of CSV
-    files also {"files": …}, see `_columns`. Raises Later, Refused and AlreadyRunning.
+    files also {"files": …}, see `columns`. Raises Later, Refused and AlreadyRunning.
     """
     match connection.kind:
         case EhrConnection.Kind.FHIR:
@@ -81,23 +79,10 @@ def try_out(practice: Practice, connection: EhrConnection, patience: Patience) -
             folder = places.drop_folder(practice, connection)
             if not files_in(folder):
                 raise Refused("There is no file in the folder that is a CSV file (.csv, .tsv, .txt)")
-            return _columns(connection, folder) | {"dry_run": dry_run_connection(practice, connection).as_json()}
+            return columns(folder, connection.mapping) | {"dry_run": dry_run_connection(practice, connection).as_json()}
     if not Folder(places.drop_folder(practice, connection)).files:
         raise Refused("There is no file in the folder that can be read")
     return {"dry_run": dry_run_connection(practice, connection).as_json()}
-
-
-def _columns(connection: EhrConnection, folder: Path) -> dict[str, Any]:
-    """What the files have to be mapped: {"files": [{"name", "kind", "label", "headings", "columns", "problems"}, …],
-    "problems": sentences, "words": {"appointments.status": {"kpt": 12}}}.
-    """
-    found = guess(folder, parse(connection.mapping))
-    kept = ("name", "kind", "label", "headings", "columns", "problems")
-    return {
-        "files": [{name: getattr(file, name) for name in kept} for file in found.files],
-        "problems": found.problems,
-        "words": found.words,
-    }
 
 
 def _server(practice: Practice, connection: EhrConnection, patience: Patience) -> dict[str, Any]:
