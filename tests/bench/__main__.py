@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench.measure import report
 
-BENCHES = ("materialise", "dispatch", "receipts", "fairness")
+BENCHES = ("audience", "materialise", "dispatch", "receipts", "fairness")
 
 
 def main() -> int:

@@ -53,12 +53,19 @@ def report(figures: list[Figure], file: Path | None) -> int:
 
 class Cost:
     """CPU seconds of this process and of its PostgreSQL backend while the block runs: what else the machine does
-    changes them little, while it may double what a clock on the wall says. Linux only."""
+    changes them little, while it may double what a clock on the wall says. Linux only.
+
+    `backend`: the process id of the one to watch, where it is not that of Django's connection.
+    """
+
+    def __init__(self, backend: int | None = None) -> None:
+        self._backend = backend
 
     def __enter__(self) -> "Cost":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            self._backend = cursor.fetchone()[0]
+        if self._backend is None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                self._backend = cursor.fetchone()[0]
         self._wall, self._from = time.perf_counter(), self._now()
         return self
 
