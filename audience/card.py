@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from audience.chart import chart
 from audience.filters import On
 from audience.filters.people import age_on
 from audience.filters.visits import next_visit_at
@@ -63,11 +64,10 @@ def card(patient: Patient, practice: Practice, membership: Membership) -> dict[s
         "contacts": _contacts(patient),
         "households": shared_with(patient, on.date),
         "appointments": list(appointments.order_by("-starts_at")[:VISITS_SHOWN]),
-        "cases": list(patient.cases.select_related("case_type").order_by("-is_active", "case_type__name")),
         "tags": carried,
         "other_tags": [tag for tag in Tag.objects.filter(reserved=False) if tag.pk not in ids],
         "sections": [build(patient, practice, membership) for build in SECTIONS],
-    }
+    } | chart(patient, membership, on.date)
 
 
 def _contacts(patient: Patient) -> list[Contact]:

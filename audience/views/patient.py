@@ -11,12 +11,14 @@ from trackstat.htmx import page, redirect_to
 from trackstat.tenancy import audit
 from trackstat.tenancy.permissions import needs
 
+_SHOWN = ("primary_provider", "attorney", "care_package", "fee_schedule", "referral_source")
+
 
 @require_GET
 @needs("audience.view_patient")
 def patient(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything the practice knows about a patient; looking is recorded."""
-    found = get_object_or_404(Patient.everyone.select_related("primary_provider"), pk=pk)
+    found = get_object_or_404(Patient.everyone.select_related(*_SHOWN), pk=pk)
     if found.merged_into_id:
         return redirect_to(request, request.practice.url("audience:patient", found.merged_into_id))
     audit.record("patient.viewed", found)
