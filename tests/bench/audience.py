@@ -208,7 +208,8 @@ def audiences(first_id: int) -> list[Asked]:
                AND p.id NOT IN (SELECT patient_id FROM audience_case c WHERE c.practice_id = {practice}
                                 AND c.is_active)""".replace("{practice}", str(first_id // 10000)),
             [
-                """(p.postal_code COLLATE "C" >= '0211' AND p.postal_code COLLATE "C" < '0212' OR p.postal_code = '02125')"""
+                """(p.postal_code COLLATE "C" >= '0211' AND p.postal_code COLLATE "C" < '0212'
+                    OR p.postal_code = '02125')"""
             ],
             require=("email",),
         ),

@@ -67,7 +67,7 @@ def clinic(patients: int, others: int, patients_of_others: int) -> Practice:
 
 @contextmanager
 def bare(connection: psycopg.Connection, table: str) -> Iterator[None]:
-    """Without indexes and foreign keys while it is filled: they are made again in one go, which is many times faster."""
+    """Without indexes and foreign keys while it is filled: made again in one go, they take a small part of the time."""
     keys = connection.execute(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f'",
         [table],
