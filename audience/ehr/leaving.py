@@ -33,7 +33,8 @@ def absent(practice: Practice, of: dict[str, Any]) -> int:
 
 def expected(of: dict[str, Any]) -> tuple[int, int]:
     """How many `delete` and `absent` would make inactive. In the practice's scope."""
-    deleted, missing = (rows(f"SELECT count(*) FROM ({who}) of", of)[0][0] for who in (_DELETED, _ABSENT))
+    deleted = rows(f"SELECT count(*) FROM ({_DELETED}) of", of)[0][0]
+    missing = rows(f"SELECT count(*) FROM ({_ABSENT}) of WHERE id NOT IN (SELECT id FROM ({_DELETED}) gone)", of)[0][0]
     return deleted, missing
 
 

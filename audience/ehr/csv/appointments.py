@@ -7,9 +7,9 @@ from audience.ehr import clean
 from audience.ehr.csv import values
 from audience.ehr.csv.care import identified
 from audience.ehr.csv.cells import Cells
-from audience.ehr.csv.words import APPOINTMENT
+from audience.ehr.csv.words import APPOINTMENT, said_yes
 from audience.ehr.records import Origin, Rejected, Staged, StagedAppointment
-from audience.ehr.words import NO_APPOINTMENT, AppointmentStatus, yes_or_no
+from audience.ehr.words import NO_APPOINTMENT, AppointmentStatus
 
 # The longest a visit is believed to last.
 _LONGEST = timedelta(days=1)
@@ -50,10 +50,9 @@ def appointment(row: Cells, origin: Origin) -> Iterator[Staged]:
 def _check_in(row: Cells, starts_at: datetime | None) -> tuple[bool, datetime | None]:
     """Whether the patient came, and when, where the column has more than a yes."""
     said = row["checked_in_at"].strip()
-    if not said or yes_or_no(said) is False:
-        return False, None
-    if yes_or_no(said):
-        return True, None
+    yes = said_yes(said)
+    if yes is not None:
+        return yes, None
     return True, _moment(row, said, starts_at, "The check-in")
 
 

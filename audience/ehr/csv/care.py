@@ -50,7 +50,7 @@ def case(row: Cells, origin: Origin) -> Iterator[Staged]:
         values.day(row["ends_on"], "The last day", row.ways),
     )
     id = clean.text(row["id"], "The id", _LONGEST_ID) or _made(patient, case_type, days[0])
-    is_closed = row.meaning("status") == CLOSED if row.has("status") else bool(days[1] and days[1] <= row.ways.on)
+    is_closed = row.meaning("status") == CLOSED if row["status"].strip() else bool(days[1] and days[1] <= row.ways.on)
     yield StagedCase(
         *origin,
         row.changed_at(),

@@ -6,9 +6,9 @@ from audience.ehr import clean
 from audience.ehr.csv import values
 from audience.ehr.csv.care import MADE, covered, diagnosed, identified
 from audience.ehr.csv.cells import Cells
-from audience.ehr.csv.words import ACTIVE, NO, YES
+from audience.ehr.csv.words import ACTIVE, NO, YES, said_yes
 from audience.ehr.records import Origin, Rejected, Staged, StagedCase, StagedPatient
-from audience.ehr.words import SEX, InactiveReason, yes_or_no
+from audience.ehr.words import SEX, InactiveReason
 
 
 def patient(row: Cells, origin: Origin) -> Iterator[Staged]:
@@ -105,7 +105,7 @@ def _phones(row: Cells, region: str) -> tuple[str, str, str]:
 
 def _inactive_reason(row: Cells) -> str:
     """Why a patient is not active; empty for an active one."""
-    if _died(row["deceased"].strip(), row):
+    if _died(row["deceased"], row):
         return InactiveReason.DECEASED.value
     status = row.meaning("status") if row.has("status") else ACTIVE
     if status == ACTIVE and row.has("is_inactive") and row.meaning("is_inactive") == YES:
@@ -115,8 +115,9 @@ def _inactive_reason(row: Cells) -> str:
 
 def _died(said: str, row: Cells) -> bool:
     """From a yes or a no, or from a date."""
-    if not said or yes_or_no(said) is not None:
-        return bool(yes_or_no(said))
+    yes = said_yes(said)
+    if yes is not None:
+        return yes
     return values.day(said, "The date of death", row.ways) is not None
 
 

@@ -15,7 +15,7 @@ from audience.ehr.csv.patients import patient
 from audience.ehr.csv.sheets import Refusal, Sheet, files_in, made_on, newest, recognise
 from audience.ehr.csv.table import CUT_OFF, UNREADABLE, Row
 from audience.ehr.csv.values import Ways
-from audience.ehr.csv.words import FOOTERS
+from audience.ehr.csv.words import FOOTER
 from audience.ehr.reading import Progress, Reading, Report
 from audience.ehr.records import Origin, Rejected, Rejection, Staged
 from audience.ehr.staging import Staging, run
@@ -85,6 +85,9 @@ class DropReader:
             try:
                 if row.problem:
                     raise Rejected(row.problem)
+                if FOOTER.match(row.fields[0]) and _is_footer(row):
+                    rows -= 1
+                    continue
                 cells.take(row.fields)
                 tables.add_all(list(records(cells, Origin(name, row.line))))
                 continue
@@ -108,7 +111,7 @@ class DropReader:
 def _is_footer(row: Row) -> bool:
     """What reports print below their rows."""
     said = [field.strip() for field in row.fields if field.strip()]
-    return 0 < len(said) < 4 and said[0].lower().startswith(FOOTERS)
+    return 0 < len(said) < 4 and bool(FOOTER.match(said[0]))
 
 
 def _id_of(row: Row, sheet: Sheet) -> str:

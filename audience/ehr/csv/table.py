@@ -184,8 +184,13 @@ class _Lines:
 
     @property
     def is_at_end(self) -> bool:
-        if not self._again and (line := self._stream.readline(LONGEST_LINE)):
-            self._again.append(line)
+        """Whether there is no more to read, or nothing more that can be read."""
+        if not self._again:
+            try:
+                line = self._stream.readline(LONGEST_LINE)
+            except (UnicodeError, EOFError, OSError, zlib.error):
+                return True
+            self._again.extend([line] if line else ())
         return not self._again
 
     def give_back(self, lines: list[str]) -> None:

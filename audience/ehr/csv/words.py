@@ -1,5 +1,7 @@
 """What the values of CSV columns mean: every system's usual words, and the meanings a practice may map its own to."""
 
+import re
+
 from audience.ehr.words import INACTIVE_WORDS, NO_APPOINTMENT, AppointmentStatus, InactiveReason
 from audience.models import Category, Channel
 
@@ -70,7 +72,6 @@ USUAL: dict[str, dict[str, str]] = {
     "cases.status": {
         **_said(open="open,o,active,a,current,yes,y,true,t,1,pending,new,on hold", closed="discharged,settled,c"),
         **_OVER,
-        "": OPEN,
     },
     "diagnoses.status": {**_ACTIVE, **_OVER},
     "coverages.status": {**_ACTIVE, **_OVER},
@@ -102,5 +103,16 @@ APPOINTMENT: dict[str, str] = {
     **{status.value: status.value for status in AppointmentStatus},
     NONE: NO_APPOINTMENT,
 }
-# What the last rows of printed reports say.
-FOOTERS = ("total", "grand total", "count", "record count", "records", "report", "page", "printed", "end of")
+# What the last rows of printed reports begin with.
+FOOTER = re.compile(
+    r"^(?:grand |sub)?totals?(?:\s*[:=]|\s*$|\s+\d)|^(?:\w+ )?(?:count|records|rows)\s*[:=]|^page \d"
+    r"|^printed (?:on|by|at)\b|^end of (?:report|file|list)"
+    r"|^\d+ (?:records|rows|patients)\b|^report (?:date|printed|generated)",
+    re.IGNORECASE,
+)
+
+
+def said_yes(word: str) -> bool | None:
+    """Of a column that has a date or a time, or only a yes or a no; None for what is neither."""
+    meaning = _YES_OR_NO.get(word.strip().lower())
+    return None if meaning is None else meaning == YES
