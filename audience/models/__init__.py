@@ -17,6 +17,7 @@ from audience.models.choices import (
 from audience.models.connection import EhrConnection, EhrSync, EhrTest
 from audience.models.consent import Category, Channel, ConsentEvent, ContactPoint
 from audience.models.ehr import ImportRejection, ImportRun
+from audience.models.opt_out_list import OptOutList
 from audience.models.patient import Patient
 from audience.models.saved_audience import SavedAudience
 from audience.models.tag import PatientTag, Tag
@@ -44,6 +45,7 @@ __all__ = [
     "ImportRun",
     "Insurer",
     "Location",
+    "OptOutList",
     "Patient",
     "PatientTag",
     "Payment",
