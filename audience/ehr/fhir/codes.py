@@ -13,11 +13,12 @@ def codings(concept: Concept | None) -> list[tuple[str, str, str]]:
     """System, code and name of every coding that has a code; a code that stands in two systems is two."""
     if concept is None:
         return []
-    return [
+    found = (
         _coding(coding.system or "", coding.code, coding.display or concept.text or "")
         for coding in concept.coding or ()
         if coding.code
-    ]
+    )
+    return [coding for coding in found if coding[1]]
 
 
 # A practice uses a few hundred codes, an export names them a million times.
@@ -25,12 +26,15 @@ def codings(concept: Concept | None) -> list[tuple[str, str, str]]:
 def _coding(system: str, code: str, name: str) -> tuple[str, str, str]:
     system = CODE_SYSTEMS.get(system) or printable(system, _LONGEST_SYSTEM)
     code = printable(code, _LONGEST_CODE)
-    return system, dotted(code) if system in ICD else code, printable(name, _LONGEST_NAME)
+    return system, dotted(code)[:_LONGEST_CODE] if system in ICD else code, printable(name, _LONGEST_NAME)
 
 
 def first_code(concept: Concept | None) -> str:
     """The first coding's code, of whatever system; '' when there is none."""
-    return next((coding.code for coding in (concept.coding if concept else None) or () if coding.code), "")
+    for coding in (concept.coding if concept else None) or ():
+        if coding.code:
+            return coding.code
+    return ""
 
 
 def dotted(code: str) -> str:

@@ -1,6 +1,7 @@
 """What an EHR keeps in fields of its own, found by how their addresses end, whoever's namespace they stand in."""
 
 import re
+from functools import lru_cache
 
 from audience.ehr.clean import printable
 from audience.ehr.fhir.resources import Extension
@@ -14,7 +15,7 @@ def own_field(extensions: list[Extension] | None, field: str) -> str:
     """The words in the field that `words.OWN_FIELDS` calls so; '' when there is none."""
     endings = OWN_FIELDS[field]
     for extension in extensions or ():
-        if _name(extension).endswith(endings) and (found := printable(word(extension), _LONGEST)):
+        if _name(extension.url).endswith(endings) and (found := printable(word(extension), _LONGEST)):
             return found
     return ""
 
@@ -22,7 +23,7 @@ def own_field(extensions: list[Extension] | None, field: str) -> str:
 def marketing_ok(extensions: list[Extension] | None) -> bool | None:
     """The EHR's marketing flag, whichever way round it asks; None when it has none."""
     for extension in extensions or ():
-        name = _name(extension)
+        name = _name(extension.url)
         refused = name.endswith(NO_MARKETING_FIELDS)
         if refused or name.endswith(MARKETING_FIELDS):
             said = extension.value_boolean if extension.value_boolean is not None else yes_or_no(word(extension))
@@ -40,5 +41,7 @@ def word(extension: Extension) -> str:
     return extension.value_string or extension.value_code or spoken or coded or referred or ""
 
 
-def _name(extension: Extension) -> str:
-    return _SIGNS.sub("", extension.url.lower())
+# An EHR has a few dozen of them, each in every patient.
+@lru_cache(maxsize=1000)
+def _name(url: str) -> str:
+    return _SIGNS.sub("", url.lower())

@@ -5,6 +5,8 @@ gzip, told apart by their first bytes. A line that cannot be read becomes a `Rej
 """
 
 import gzip
+import io
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -24,6 +26,12 @@ LONGEST_LINE = 16 * 1024 * 1024
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 # Where a single line goes on for longer than this, the rest of the file is given up.
 LONGEST_SKIP = 1024 * 1024 * 1024
+_UNPACKED_AT_ONCE = 256 * 1024
+# After so many lines in a row without a resource, the rest of the file is not looked at.
+MOST_UNREADABLE = 10_000
+# Lists of records become 5 to 50 times smaller. What became smaller than this, and is large, is no list of records.
+UNPACKED_TIMES = 200
+UNPACKED_AT_LEAST = 256 * 1024 * 1024
 # How nearly every line begins: type and id are told without reading the whole line for them.
 _START = re.compile(rb'\{"resourceType":"([A-Z][A-Za-z]{1,59})","id":"([A-Za-z0-9.\-]{1,64})"[,}]')
 _DELETED = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,59})/([A-Za-z0-9.\-]{1,64})$")
@@ -90,19 +98,21 @@ class Folder:
             # Names that are no UTF-8 come as lone surrogates, which nothing can store.
             name = str(file.relative_to(self.path) if file != self.path else file.name)[-200:]
             name = name.encode("utf-8", "replace").decode()
-            with file.open("rb") as raw:
-                self._open = raw
-                try:
+            try:
+                with file.open("rb") as raw:
+                    self._open = raw
                     yield from self._read_file(name, raw)
-                finally:
-                    self._open = None
-            self._done_bytes += file.stat().st_size
+                    self._done_bytes += raw.seek(0, os.SEEK_END)
+            except OSError:
+                yield Rejection(name, 1, "", "", reasons.UNREADABLE_FILE)
+            finally:
+                self._open = None
 
     def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Found]:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if packed else raw
-        number = 0
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), _UNPACKED_AT_ONCE) if packed else raw
+        number = taken = unreadable = 0
         try:
             first = stream.readline(self.longest_line + 1)
             if _is_document(first, name):
@@ -115,12 +125,23 @@ class Folder:
             line = first.removeprefix(_BOM)
             while line:
                 number += 1
+                unreadable += 1
                 if len(line) > self.longest_line:
                     yield Rejection(name, number, "", "", reasons.line_too_long(self.longest_line))
                     if not _skip_line(stream, line):
                         return
                 elif body := line.strip():
-                    yield from _resources(name, number, body)
+                    for found in _resources(name, number, body):
+                        if not isinstance(found, Rejection):
+                            unreadable = 0
+                        yield found
+                taken += len(line)
+                if packed and taken > UNPACKED_AT_LEAST and taken > UNPACKED_TIMES * raw.tell():
+                    yield Rejection(name, number, "", "", reasons.GZIP_BOMB)
+                    return
+                if unreadable >= MOST_UNREADABLE:
+                    yield Rejection(name, number, "", "", reasons.NO_RECORDS)
+                    return
                 line = stream.readline(self.longest_line + 1)
         except (EOFError, OSError, zlib.error):
             yield Rejection(name, number + 1, "", "", reasons.BROKEN_GZIP if packed else reasons.UNREADABLE_FILE)
@@ -138,12 +159,15 @@ def _is_document(first: bytes, name: str) -> bool:
         return start.startswith(b"[")
     try:
         msgspec.json.decode(start, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except RecursionError:
+        # Whole, and too deep to be read: the next line may be better.
+        pass
+    except (msgspec.DecodeError, ValueError):
         return True
     return start.startswith(b"[")
 
 
-def _skip_line(stream: BinaryIO | gzip.GzipFile, start: bytes) -> bool:
+def _skip_line(stream: BinaryIO, start: bytes) -> bool:
     """Reads to the end of an overlong line without holding it; False where that is not worth it any more."""
     skipped, piece = len(start), start
     while piece and not piece.endswith(b"\n"):
@@ -165,6 +189,9 @@ def _resources(file: str, line: int, body: bytes | msgspec.Raw, full_url: str = 
         yield Resource(file, line, start[1].decode(), start[2].decode(), body, full_url)
         return
     try:
+        if isinstance(body, bytes):
+            # Files that were put together of several carry the marks of all of them.
+            body = body.removeprefix(_BOM).strip()
         if isinstance(body, bytes) and body.startswith(b"["):
             for element in _array.decode(body):
                 yield from _resources(file, line, element)

@@ -4,6 +4,8 @@ import re
 
 import msgspec
 
+GZIP_BOMB = "The compressed file is many times larger than any record list would be; the rest was not read"
+NO_RECORDS = "Line after line here is no record; the rest of the file was not read"
 BROKEN_GZIP = "The compressed file is damaged or cut off here; everything before this was read"
 UNREADABLE_FILE = "The file could not be read any further"
 NO_TYPE = "Not a FHIR resource: its resourceType is no name of a type"
@@ -13,8 +15,8 @@ NO_DELETION = "The deletion names no resource"
 _EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<found>[^`]+)`(?: - at `\$(?P<at>[^`]*)`)?")
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`(?: - at `\$(?P<at>[^`]*)`)?")
 _PLAIN = {
-    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
-    "object": "an object", "null": "nothing",
+    "str": "text", "int": "a whole number", "float": "a number", "decimal": "a number", "bool": "true or false",
+    "array": "a list", "object": "an object", "null": "nothing",
 }  # fmt: skip
 
 
@@ -24,6 +26,8 @@ def unreadable(error: Exception) -> str:
         return "Not UTF-8 text"
     if isinstance(error, RecursionError):
         return "Nested too deeply"
+    if isinstance(error, ArithmeticError):
+        return "A number in it is too large"
     message = str(error)
     if isinstance(error, msgspec.ValidationError):
         if found := _EXPECTED.search(message):
