@@ -1,11 +1,13 @@
 from django.urls import path
 
-from audience.views import connection_columns, connection_runs, connections
+from audience.views import connection_columns, connection_runs, connections, opt_out_lists
 
 app_name = "connections"
 urlpatterns = [
     path("", connections.index, name="index"),
     path("add/", connections.add, name="add"),
+    path("opt-outs/", opt_out_lists.index, name="opt_out_lists"),
+    path("opt-outs/<int:pk>/", opt_out_lists.opt_out_list, name="opt_out_list"),
     path("<int:pk>/", connections.connection, name="connection"),
     path("<int:pk>/edit/", connections.edit, name="edit"),
     path("<int:pk>/columns/", connection_columns.columns, name="columns"),

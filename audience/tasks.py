@@ -1,11 +1,11 @@
 """What the audience has to do by itself as time passes."""
 
-from audience import rollups, tagging
+from audience import opt_out_lists, rollups, tagging
 from audience.ehr.live import tryout
 from audience.ehr.live.locks import place
 from audience.ehr.live.sync import work
 from audience.ehr.live.trouble import Patience
-from audience.models import EhrConnection, EhrTest
+from audience.models import EhrConnection, EhrTest, OptOutList
 from trackstat import clock
 from trackstat.celery import app, ring
 from trackstat.tenancy.models import Practice
@@ -29,6 +29,8 @@ def tick() -> None:
                 ring(sync, practice.pk, connection.pk)
             for test in EhrTest.objects.filter(finished_at=None).order_by("pk"):
                 ring(try_out, practice.pk, test.pk)
+            for waiting in OptOutList.objects.filter(finished_at=None).order_by("pk"):
+                ring(read_opt_outs, practice.pk, waiting.pk)
 
 
 @app.task(name="audience.sync", expires=300, soft_time_limit=_LONGEST, time_limit=_LONGEST + 60)
@@ -56,3 +58,8 @@ def tag_tick() -> None:
         left = list(tagging.open_jobs().order_by("pk").values_list("practice_id", "pk"))
     for practice_id, job_id in left:
         ring(tag, practice_id, job_id)
+
+
+@app.task(name="audience.read_opt_outs", expires=300, soft_time_limit=_LONGEST_TEST, time_limit=_LONGEST_TEST + 60)
+def read_opt_outs(practice_id: int, list_id: int) -> None:
+    opt_out_lists.read(Practice.objects.get(pk=practice_id), list_id)

@@ -4,7 +4,7 @@ import datetime as dt
 
 from audience import consent, saved
 from audience.ehr.live.keys import give_key
-from audience.models import EhrConnection, EhrSync, ImportRejection, ImportRun
+from audience.models import EhrConnection, EhrSync, ImportRejection, ImportRun, OptOutList
 from campaigns.models import AudienceRemoval
 from messaging.models import InboundMessage
 from tests.factories import (
@@ -70,6 +70,7 @@ def belongings(word: str) -> dict[str, int]:
         "message": message.pk,
         "connection": connection.pk,
         "sync": sync.pk,
+        "opt_out_list": OptOutList.objects.create(name=f"{word}.csv", scope="all").pk,
         "drop": EhrConnection.objects.create(kind="csv", name=f"{word} files", source=f"{word.lower()}-files").pk,
     }
 

@@ -74,6 +74,9 @@ DOORS: dict[str, Door] = {
     "connections:run": Door(post=EHR, args=("connection",)),
     "connections:sync": Door(get=EHR, args=("connection", "sync")),
     "connections:rejected": Door(get=EHR, args=("connection", "sync")),
+    # A list is a file: without one the form asks for it.
+    "connections:opt_out_lists": Door(get=EHR, post=EHR, data={"scope": "all"}),
+    "connections:opt_out_list": Door(get=EHR, args=("opt_out_list",)),
     # Whoever comes second finds it gone.
     "connections:remove": Door(post=EHR, args=("connection",), ok_post=(302, 404)),
     # Saved audiences
