@@ -7,7 +7,6 @@ audience.tagging: jobs, patients, tags.
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Count
 from django.db.models.functions import Lower
 
 from audience import tag_uses
@@ -118,12 +117,6 @@ def delete(tag: Tag, practice: Practice, by: User | None) -> int:
     pk, carried = held.pk, _drop(held)
     audit.record("tag.deleted", user_id=_id(by), tag=pk, patients=carried)
     return carried
-
-
-def numbers(tags: list[Tag]) -> dict[int, int]:
-    """Tag id → patients who carry it."""
-    rows = PatientTag.objects.filter(tag__in=tags, patient__merged_into=None).values("tag").annotate(n=Count("pk"))
-    return {row["tag"]: row["n"] for row in rows.order_by()}
 
 
 def _drop(tag: Tag) -> int:

@@ -19,11 +19,16 @@ def create(name: str, by: User | None = None) -> Tag:
     """The tag of that name, made if it is new; letters' case makes no other tag. Raises BadTag."""
     name = clean_name(name)
     with transaction.atomic():
-        if found := Tag.objects.filter(name__iexact=name).first():
+        if found := find(name):
             return found
         tag = Tag.objects.create(name=name)
         audit.record("tag.created", tag, user_id=_id(by))
     return tag
+
+
+def find(name: str) -> Tag | None:
+    """The tag of that name, whatever its letters' case."""
+    return Tag.objects.filter(name__iexact=" ".join(name.split())).first()
 
 
 def clean_name(name: str) -> str:

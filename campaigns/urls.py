@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import audience, drips, households, lists, message, moves, name, preview, review, saved
+from campaigns.views import audience, drips, households, lists, message, moves, name, preview, review, saved, tagging
 
 app_name = "campaigns"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("blasts/<int:pk>/audience/save/", audience.save_audience, name="save_audience"),
     path("blasts/<int:pk>/audience/household/", households.household, name="household"),
     path("blasts/<int:pk>/audience/households/", households.households, name="households"),
+    path("blasts/<int:pk>/audience/tag/", tagging.tag_audience, name="tag_audience"),
     path("blasts/<int:pk>/audience/load/", audience.load, name="load"),
     path("blasts/<int:pk>/audience/remove/", audience.remove, name="remove"),
     path("blasts/<int:pk>/audience/undo/", audience.undo_removal, name="undo_removal"),

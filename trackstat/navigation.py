@@ -36,6 +36,7 @@ MENU = (
         ),
     ),
     Item("Audiences", "funnel", "audience:audiences", "audience.view_audience"),
+    Item("Tags", "tag", "audience:tags", "audience.change_tag"),
     Item("Reports", "chart-column", "reports:index", "reports.view_report"),
     Item(
         "Settings",

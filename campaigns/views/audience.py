@@ -11,6 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 from audience.builder import Builder, posted, posted_patient
 from audience.filters import BadDefinition
 from audience.models import Patient
+from audience.tagging import jobs_of_campaign
+from audience.views.tagging import with_progress
 from campaigns import blast, drafts
 from campaigns.models import AudienceRemoval, Campaign
 from campaigns.recipients import audience_of
@@ -21,6 +23,8 @@ from trackstat.formats import number
 from trackstat.htmx import page, redirect_to, wants_part
 from trackstat.tenancy.permissions import needs
 
+# Of what was put on and taken off this audience, the latest.
+TAG_JOBS = 3
 # Where a page that loads goes on to.
 NEXT = {"message": "campaigns:message", "review": "campaigns:review"}
 
@@ -32,6 +36,8 @@ def audience(request: HttpRequest, pk: int) -> HttpResponse:
     context = around(request, campaign, "audience") | origin(request, campaign) if not wants_part(request) else {}
     if context.get("editable"):
         context["offered"] = offered()
+    if not wants_part(request):
+        context["tag_jobs"] = [with_progress(job) for job in jobs_of_campaign(campaign.pk)[:TAG_JOBS]]
     return builder_of(request, campaign).respond(request, "campaigns/audience.html", **context)
 
 
@@ -164,6 +170,7 @@ def builder_of(
         "explain": "explain",
         "household": "household",
         "households": "households",
+        "tag": "tag_audience",
     }
     channels = campaign.channels()
     return Builder(

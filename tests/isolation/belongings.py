@@ -2,9 +2,9 @@
 
 import datetime as dt
 
-from audience import consent, saved
+from audience import consent, saved, tagging
 from audience.ehr.live.keys import give_key
-from audience.models import EhrConnection, EhrSync, ImportRejection, ImportRun, OptOutList
+from audience.models import EhrConnection, EhrSync, ImportRejection, ImportRun, OptOutList, Patient
 from campaigns.models import AudienceRemoval
 from messaging.models import InboundMessage
 from tests.factories import (
@@ -27,6 +27,8 @@ def belongings(word: str) -> dict[str, int]:
     patient = PatientFactory(first_name=word, last_name=word, email=f"{word.lower()}@mail.example", city=word)
     AppointmentFactory(patient=patient, starts_at=now() - dt.timedelta(days=200))
     tag = TagFactory(name=f"{word} tag")
+    loose_tag = TagFactory(name=f"{word} loose tag")
+    tag_job = tagging.start(tag, "put_on", Patient.objects.all(), f"All of {word}", None)
     text, _email = TextIdentityFactory(label=word), EmailIdentityFactory(label=word)
     content = ContentFactory(body=f"Hello from {word}")
     campaign = CampaignFactory(name=f"{word} campaign", definition={"primary": None, "filters": []})
@@ -62,6 +64,8 @@ def belongings(word: str) -> dict[str, int]:
         "patient": patient.pk,
         "audience": audience.pk,
         "tag": tag.pk,
+        "loose_tag": loose_tag.pk,
+        "tag_job": tag_job.pk,
         "campaign": campaign.pk,
         "step": step.pk,
         "letter": letter.pk,

@@ -62,6 +62,17 @@ DOORS: dict[str, Door] = {
     "audience:patient": Door(get=PATIENT, args=("patient",)),
     "audience:put_tag": Door(post=TAG, args=("patient",), data={"name": "VIP"}),
     "audience:take_tag": Door(post=TAG, args=("patient", "tag")),
+    # Tags
+    "audience:tags": Door(get=TAG),
+    "audience:create_tag": Door(post=TAG, data={"name": "VIP"}),
+    "audience:rename_tag": Door(post=TAG, args=("tag",), data={"name": "Gold"}),
+    "audience:merge_tag": Door(get=TAG, post=TAG, args=("tag",)),
+    "audience:take_tag_off_everyone": Door(post=TAG, args=("tag",)),
+    # Whoever comes second finds it gone.
+    "audience:delete_tag": Door(post=TAG, args=("loose_tag",), ok_post=(302, 404)),
+    "audience:tag_patients": Door(get=TAG, post=TAG, data={"name": "VIP", "action": "put_on"}),
+    "audience:tag_job": Door(get=TAG, args=("tag_job",)),
+    "audience:undo_tag_job": Door(post=TAG, args=("tag_job",)),
     # Connections to EHRs
     "connections:index": Door(get=EHR),
     "connections:add": Door(get=EHR, post=EHR, query="?kind=fhir"),
@@ -119,6 +130,7 @@ DOORS: dict[str, Door] = {
     "campaigns:freshness": Door(post=CHANGE, args=("campaign",), data={"keep_fresh": "1"}),
     "campaigns:household": Door(post=CHANGE, args=("campaign",), data={"one": "1"}),
     "campaigns:households": Door(get=CHANGE, args=("campaign",)),
+    "campaigns:tag_audience": Door(get=CHANGE, post=CHANGE, args=("campaign",), data={"name": "VIP"}),
     "campaigns:explain": Door(get=CHANGE, args=("campaign",)),
     "campaigns:message": Door(
         get=CHANGE, post=CHANGE, args=("campaign",), data={"channel": "text", "body": "Hello", "when": "now"}
