@@ -33,7 +33,8 @@ class Part(NamedTuple):
     @property
     def is_long(self) -> bool:
         if isinstance(self.bound, Chooser):
-            return self.bound.is_long
+            # What only narrows a filter further is out of the way until it is wanted.
+            return self.bound.is_long or not self.bound.field.required
         is_boxes = isinstance(self.bound.field.widget, forms.CheckboxSelectMultiple)
         return is_boxes and len(self.bound.subwidgets) > OPEN_CHOICES
 
@@ -43,6 +44,16 @@ class Part(NamedTuple):
         if isinstance(self.bound, Chooser):
             return [option.label for option in self.bound.picked]
         return [str(each.choice_label) for each in self.bound.subwidgets if each.data["selected"]]
+
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing to choose from: the EHR has used none so far."""
+        return isinstance(self.bound, Chooser) and not self.is_searched and not self.bound.subwidgets
+
+    @property
+    def nothing(self) -> str:
+        """In place of the chosen, while nothing is."""
+        return "none chosen yet" if self.bound.field.required else "any"
 
     @property
     def takes_typing(self) -> bool:

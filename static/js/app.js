@@ -66,7 +66,8 @@
 
   document.addEventListener("input", (event) => {
     if (!event.target.matches("[data-narrow]")) return;
-    event.stopPropagation(); // Searching among choices changes nothing in the form around them.
+    // Searching among choices changes nothing in the form around them; one that asks the server stops there by itself.
+    if (!event.target.hasAttribute("hx-get")) event.stopPropagation();
     const typed = event.target.value.trim().toLowerCase();
     for (const item of narrowed(event.target)) item.hidden = !item.dataset.word.includes(typed);
   }, true);
@@ -181,6 +182,7 @@
   function ready(root) {
     within(root, "dialog[data-open]").forEach(openDialog);
     within(root, "[data-toast]").forEach(watchToast);
+    for (const here of within(root, "[data-here]")) here.focus(); // Where the keyboard goes on after a swap.
   }
   document.addEventListener("DOMContentLoaded", () => { fitRail(); ready(document); });
   document.addEventListener("htmx:after:process", (event) => ready(event.target instanceof Element ? event.target : document));
