@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from audience.ehr import clean
 from audience.ehr.csv import values
@@ -37,11 +38,11 @@ def appointment(row: Cells, origin: Origin) -> Iterator[Staged]:
         starts_at,
         _ends_at(row, starts_at),
         checked_in_at if status == AppointmentStatus.CHECKED_IN else None,
-        clean.printable(row["purpose"], 200),
+        row.words("purpose"),
         "",
-        clean.printable(row["provider"], 200),
+        row.words("provider"),
         "",
-        clean.printable(row["location"], 200),
+        row.words("location"),
         "",
         f"Case/{case}" if case else "",
     )
@@ -60,10 +61,17 @@ def _ends_at(row: Cells, starts_at: datetime | None) -> datetime | None:
     if starts_at is None:
         return None
     ends_at = _moment(row, row["ends_at"].strip(), starts_at, "The end") if row["ends_at"].strip() else None
-    minutes = clean.printable(row["minutes"]).split(" ")[0]
-    if ends_at is None and minutes.isdecimal() and len(minutes) < 5:
-        ends_at = starts_at + timedelta(minutes=int(minutes))
+    if ends_at is None:
+        lasts = _lasts(row["minutes"])
+        ends_at = starts_at + lasts if lasts else None
     return ends_at if ends_at and timedelta(0) <= ends_at - starts_at <= _LONGEST else None
+
+
+@lru_cache(maxsize=1000)
+def _lasts(said: str) -> timedelta | None:
+    """“15” or “15 min”."""
+    minutes = clean.printable(said).split(" ")[0]
+    return timedelta(minutes=int(minutes)) if minutes.isdecimal() and len(minutes) < 5 else None
 
 
 def _moment(row: Cells, said: str, starts_at: datetime | None, what: str) -> datetime | None:

@@ -44,7 +44,7 @@ def identified(row: Cells, field: str = "id", what: str = "") -> str:
 
 def case(row: Cells, origin: Origin) -> Iterator[Staged]:
     patient = identified(row, "patient")
-    case_type = clean.printable(row["case_type"], 200)
+    case_type = row.words("case_type")
     days = (
         values.day(row["starts_on"], "The first day", row.ways),
         values.day(row["ends_on"], "The last day", row.ways),
@@ -60,9 +60,9 @@ def case(row: Cells, origin: Origin) -> Iterator[Staged]:
         "" if case_type else "It has no case type",
         not is_closed,
         case_type,
-        clean.printable(row["attorney"], 200),
-        clean.printable(row["care_package"], 200),
-        clean.printable(row["fee_schedule"], 200),
+        row.words("attorney"),
+        row.words("care_package"),
+        row.words("fee_schedule"),
         *days,
         "",
     )
@@ -79,7 +79,7 @@ def diagnosis(row: Cells, origin: Origin) -> Iterator[Staged]:
     id = clean.text(row["id"], "The id", _LONGEST_ID) or _made(patient, said.upper(), since)
     yield _entry(row, origin, "Diagnosis", id, patient)
     system, code = _diagnosis_code(said)
-    yield StagedDiagnosis(system, code, clean.printable(row["name"], 200), not is_over, since)
+    yield StagedDiagnosis(system, code, row.words("name"), not is_over, since)
     if of_case := clean.printable(row["case"], _LONGEST_ID):
         yield StagedCaseDiagnosis(f"Case/{of_case}", f"Diagnosis/{id}")
 
@@ -95,7 +95,7 @@ def service(row: Cells, origin: Origin) -> Iterator[Staged]:
     yield _entry(row, origin, "Service", id, patient, left_out)
     if not left_out:
         system = "cdt" if _CDT.match(code) else "hcpcs" if _HCPCS.match(code) else "cpt"
-        yield StagedService(system, clean.printable(code, 60), clean.printable(row["name"], 200), visit_on)
+        yield StagedService(system, clean.printable(code, 60), row.words("name"), visit_on)
 
 
 def payment(row: Cells, origin: Origin) -> Iterator[Staged]:
@@ -113,8 +113,8 @@ def payment(row: Cells, origin: Origin) -> Iterator[Staged]:
 
 def coverage(row: Cells, origin: Origin) -> Iterator[Staged]:
     patient = identified(row, "patient")
-    company = clean.printable(row["insurer"], 200)
-    plan = clean.printable(row["plan"], 200)
+    company = row.words("insurer")
+    plan = row.words("plan")
     is_paying = company.lower() in SELF_PAYING
     id = clean.text(row["id"], "The id", _LONGEST_ID) or _made(patient, company.lower(), plan.lower())
     days = (
@@ -136,7 +136,7 @@ def covered(row: Cells, origin: Origin, patient: str, of: str) -> Iterator[Stage
     named = [name for plain, name in companies.items() if plain and plain not in SELF_PAYING]
     yield _entry(row, origin, "Coverage", f"{MADE}{of}", patient, "" if named else _COMPANY_NONE)
     for name in named:
-        yield StagedCoverage("", name, clean.printable(row["plan"], 200), True, None, None, None)
+        yield StagedCoverage("", name, row.words("plan"), True, None, None, None)
 
 
 def diagnosed(row: Cells, origin: Origin, patient: str, of: str, of_case: str = "") -> Iterator[Staged]:

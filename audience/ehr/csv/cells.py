@@ -2,13 +2,23 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 
+from audience.ehr import clean
 from audience.ehr.csv import values
 from audience.ehr.csv.fields import Kind
 from audience.ehr.csv.mapping import Mapping
 from audience.ehr.csv.values import Ways
 from audience.ehr.records import Rejected
+
+_MOST_MEANINGS = 1000
+
+
+# A practice has a few dozen providers and purposes, and names them in each row.
+@lru_cache(maxsize=50_000)
+def _printable(value: str) -> str:
+    return clean.printable(value, 200)
 
 
 class Cells:
@@ -27,6 +37,7 @@ class Cells:
         ]
         self._columns = columns
         self._values = self._empty
+        self._meanings: dict[tuple[str, str], str] = {}
 
     def take(self, fields: list[str]) -> None:
         self._values = self._empty | dict(zip(self._single, self._pick(fields), strict=True))
@@ -36,16 +47,25 @@ class Cells:
     def __getitem__(self, field: str) -> str:
         return self._values[field]
 
+    def words(self, field: str) -> str:
+        """The field's text without control characters and doubled spaces, cut at 200."""
+        value = self._values[field]
+        return _printable(value) if value else ""
+
     def has(self, field: str) -> bool:
         """Whether the file has a column for it."""
         return field in self._columns
 
     def meaning(self, field: str) -> str:
         """What the word in the field means; raises Rejected for one that nobody knows."""
-        word = " ".join(self._values[field].split())
-        meaning = self.mapping.meaning(f"{self.kind.name}.{field}", word)
+        value = self._values[field]
+        meaning = self._meanings.get((field, value))
         if meaning is None:
-            raise Rejected(f"“{self.kind.field(field).label}” says a word that is not mapped yet")
+            meaning = self.mapping.meaning(f"{self.kind.name}.{field}", " ".join(value.split()))
+            if meaning is None:
+                raise Rejected(f"“{self.kind.field(field).label}” says a word that is not mapped yet")
+            if len(self._meanings) < _MOST_MEANINGS:
+                self._meanings[field, value] = meaning
         return meaning
 
     def changed_at(self) -> datetime:

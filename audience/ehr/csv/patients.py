@@ -31,7 +31,7 @@ def patient(row: Cells, origin: Origin) -> Iterator[Staged]:
         home,
         work,
         next(iter(clean.emails(row["email"])), ""),
-        clean.printable(row["address"], 200),
+        row.words("address"),
         clean.printable(row["city"], 80),
         clean.state(row["state"], land),
         clean.postal_code(row["postal_code"], land),
@@ -39,15 +39,15 @@ def patient(row: Cells, origin: Origin) -> Iterator[Staged]:
         not reason,
         reason,
         "",
-        clean.printable(row["provider"], 200),
-        clean.printable(row["attorney"], 200),
-        clean.printable(row["care_package"], 200),
-        clean.printable(row["fee_schedule"], 200),
-        clean.printable(row["referral_source"], 200),
+        row.words("provider"),
+        row.words("attorney"),
+        row.words("care_package"),
+        row.words("fee_schedule"),
+        row.words("referral_source"),
         _marketing_ok(row),
     )
     if row.has("case_type"):
-        case_type = clean.printable(row["case_type"], 200)
+        case_type = row.words("case_type")
         yield StagedCase(
             *origin,
             changed_at,

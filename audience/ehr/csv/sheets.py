@@ -92,14 +92,17 @@ def pattern_of(name: str) -> str:
 
 def made_on(path: Path, name: str, zone: dt.tzinfo = dt.UTC) -> dt.datetime:
     """When a file was made: the date (of the `zone`) in its name, else when it was written."""
+    written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
     if found := _STAMP.search(name):
-        year, month, day, month_first, day_first, year_last, *time = found.groups()
+        year, month, day, month_first, day_first, year_last, hour, minute, second = found.groups()
         try:
             on = dt.date(int(year or year_last), int(month or month_first), int(day or day_first))
-            return dt.datetime.combine(on, dt.time(*(int(part or 0) for part in time)), zone)
+            named = dt.datetime.combine(on, dt.time(int(hour or 0), int(minute or 0), int(second or 0)), zone)
         except ValueError:
-            pass
-    return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+            return written
+        # A date to come is not when it was made.
+        return named if named < written + dt.timedelta(days=1) else written
+    return written
 
 
 def _columns(kind: Kind, headings: list[str], mapping: Mapping) -> dict[str, list[int]]:
@@ -131,9 +134,9 @@ def _lacks(kind: Kind, columns: dict[str, list[int]], mapping: Mapping) -> str:
                     f"The column “{'”, “'.join(wanted)}”, mapped to “{kind.field(field).label}”, is not in this file:"
                     " map another column, or none"
                 )
-    for field in missing(kind.name, columns):
-        usual = ", ".join(f"“{one}”" for one in field.synonyms[:3])
-        return f"It has no column for “{field.label}”, such as {usual}: map the column that has it"
+    for lacking in missing(kind.name, columns):
+        usual = ", ".join(f"“{one}”" for one in lacking.synonyms[:3])
+        return f"It has no column for “{lacking.label}”, such as {usual}: map the column that has it"
     return ""
 
 

@@ -188,7 +188,7 @@ def listed(value: str, limit: int = 60) -> list[str]:
 def _date(value: str, ways: Ways) -> date | None:
     try:
         if found := _NUMBERS.match(value):
-            return _of_numbers(*found.groups(), ways)
+            return _of_numbers(found[1], found[2], found[3], found[4], ways)
         if found := _COMPACT.match(value):
             return date(*map(int, found.groups()))
         if found := _WORDS.match(value):

@@ -11,7 +11,7 @@ from audience.ehr.csv.guess import guess
 from audience.ehr.csv.mapping import Wrong
 from audience.ehr.csv.read import DropReader
 from audience.ehr.csv.sheets import is_csv
-from audience.ehr.dry_run import dry_run
+from audience.ehr.dry_run import DryRun, dry_run
 from audience.ehr.fhir.folder import Folder
 from audience.ehr.fhir.read import FolderReader
 from audience.ehr.run import DEFAULT_SOURCE, AlreadyRunning, import_export
@@ -78,7 +78,7 @@ class Command(BaseCommand):
             tell(found, self.stdout)
         if not found.counts:
             self.stdout.write("Nothing in this folder is a FHIR resource or a CSV file that is read.")
-        if options["dry_run"]:
+        if isinstance(found, DryRun):
             self.stdout.write(f"Nothing was changed. {found.sentence}")
         total = sum(c.get("read", 0) for c in found.counts.values()) + sum(found.not_read.values())
         self.stdout.write(f"{total:,} records in {time.monotonic() - started:.1f} s")

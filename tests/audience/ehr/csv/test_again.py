@@ -105,9 +105,9 @@ def test_of_a_spoilt_snapshot_nobody_is_marked_as_missing(northside, tmp_path, s
 
 
 def test_of_several_snapshots_in_a_folder_the_newest_counts(northside, tmp_path):
-    write(tmp_path, "patients_20261119.csv", patient("p1"), patient("p2"))
+    write(tmp_path, "patients_20241119.csv", patient("p1"), patient("p2"))
     bring(northside, tmp_path, is_snapshot=True)
-    write(tmp_path, "patients_20261120.csv", patient("p1"))
+    write(tmp_path, "patients_20241120.csv", patient("p1"))
     bring(northside, tmp_path, is_snapshot=True)
     assert _statuses(northside) == {"p1": "active", "p2": "inactive"}
 

@@ -95,9 +95,9 @@ def test_patients_that_cannot_be_taken_are_refused_with_the_reason_and_their_id(
 
 
 def test_of_two_files_the_newer_one_counts_by_the_date_in_its_name_or_in_its_rows(practice, tmp_path):
-    write(tmp_path, "patients_11-20-2026.csv", patient("p1", City="New"), patient("p2", City="Old"))
-    write(tmp_path, "patients_11-19-2026.csv", patient("p1", City="Old"),
-          patient("p2", City="New", **{"Last Modified": "11/20/2026 11:00 PM"}))  # fmt: skip
+    write(tmp_path, "patients_11-20-2024.csv", patient("p1", City="New"), patient("p2", City="Old"))
+    write(tmp_path, "patients_11-19-2024.csv", patient("p1", City="Old"),
+          patient("p2", City="New", **{"Last Modified": "11/20/2024 11:00 PM"}))  # fmt: skip
     run = bring(practice, tmp_path)
     assert rejections(practice, run) == []
     with practice_scope(practice):
