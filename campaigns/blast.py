@@ -115,8 +115,8 @@ def launch(campaign: Campaign) -> int:
 
     Launching twice enrols nobody twice: the unique key of Enrollment stands behind it.
     """
-    first = campaign.steps.get(position=1)
-    due_at = first_due(first)
+    first = campaign.steps.filter(position=1).first()
+    due_at = first_due(first) if first else now()
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO campaigns_enrollment (practice_id, campaign_id, patient_id, occurrence, state, reason,

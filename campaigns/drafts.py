@@ -13,7 +13,8 @@ from django.db.models import F
 
 from audience.filters import validate
 from audience.filters.requirements import requirements
-from audience.models import Category, Channel, SavedAudience
+from audience.models import Category, Channel, SavedAudience, Tag
+from audience.tags import BadTag, refuse_reserved
 from campaigns.models import Campaign, Step
 from campaigns.triggers import trigger_for
 from messaging import merge
@@ -100,6 +101,16 @@ def begin_with(campaign: Campaign, saved: SavedAudience) -> None:
 def save_freshness(campaign: Campaign, keep_fresh: bool, version: int, by: User | None) -> Campaign:
     """Whether a scheduled blast also goes to who comes to match until its time."""
     return _save(campaign, version, by, keep_fresh=keep_fresh)
+
+
+def save_tag_action(campaign: Campaign, action: str, tag: Tag | None, version: int, by: User | None) -> Campaign:
+    """What happens to a tag of everyone a blast is for. Raises BadTag for one that only the system puts on."""
+    action = Campaign.TagAction(action).value
+    if action and tag is None:
+        raise BadTag("Choose the tag, or give a new one a name.")
+    if tag is not None:
+        refuse_reserved(tag)
+    return _save(campaign, version, by, tag_action=action, tag_id=tag.pk if tag and action else None)
 
 
 def save_trigger(campaign: Campaign, trigger: str, value: dict, version: int, by: User | None) -> Campaign:

@@ -21,6 +21,7 @@ from campaigns.problems import problems_of_practice
 from campaigns.recipients import audience_of, practice_in_scope
 from campaigns.schedule import WORTH_SENDING, delayed, to_utc
 from campaigns.sending import identity_for
+from campaigns.tagging import tag_everyone
 from campaigns.tasks import HORIZON
 from campaigns.triggers import trigger_for
 from messaging.compose import Due, materialise
@@ -206,6 +207,7 @@ def _hold_live(campaign: Campaign) -> bool:
         if begun:
             audit.record("campaign.sending", campaign)
             freshen(campaign)
+            tag_everyone(campaign)
         return bool(begun)
     with connection.cursor() as cursor:
         cursor.execute(

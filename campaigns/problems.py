@@ -9,6 +9,7 @@ from campaigns.models import Campaign, Step
 from campaigns.recipients import audience_of, practice_in_scope
 from campaigns.schedule import is_skipped, to_utc
 from campaigns.sending import identity_for
+from campaigns.tagging import tags_only
 from campaigns.triggers import BadTrigger, trigger_for
 from messaging.compose import problems as problems_of_words
 from messaging.models import SendingIdentity
@@ -51,8 +52,10 @@ def problems_of_practice(campaign: Campaign) -> list[Problem]:
 
 
 def _about_messages(campaign: Campaign, steps: list[Step], practice: Practice) -> Iterator[Problem]:
-    if not steps:
-        yield Problem("There is no message yet. Write one.", MESSAGE)
+    if not steps and not campaign.tag_action:
+        yield Problem("There is no message yet. Write one, or choose a tag to put on everyone instead.", MESSAGE)
+    if campaign.tag_action and campaign.tag_id is None:
+        yield Problem("The tag to put on or take off was deleted. Choose another one.", MESSAGE)
     before = now()
     for step in steps:
         for text in _wrong_words(step):
@@ -115,7 +118,7 @@ def _about_audience(campaign: Campaign, practice: Practice) -> Iterator[Problem]
 
 def whole_database(campaign: Campaign, practice: Practice, count: int) -> str:
     """Why so many cannot get an announcement (A3); '' when they can."""
-    if campaign.category != Category.ANNOUNCEMENT:
+    if campaign.category != Category.ANNOUNCEMENT or tags_only(campaign):
         return ""
     allowed, contactable = practice.settings.whole_database_percent, audience_of(campaign).contactable()
     if count * 100 <= allowed * contactable:
@@ -136,7 +139,7 @@ def _about_trigger(campaign: Campaign) -> Iterator[Problem]:
 
 def _about_practice(campaign: Campaign, steps: list[Step], practice: Practice) -> Iterator[Problem]:
     settings = practice.settings
-    if campaign.category == Category.ANNOUNCEMENT and settings.attested_at is None:
+    if steps and campaign.category == Category.ANNOUNCEMENT and settings.attested_at is None:
         yield Problem(
             "The practice has not confirmed that its intake form asks patients for marketing messages."
             " An Administrator confirms it in Settings.",

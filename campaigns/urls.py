@@ -24,6 +24,7 @@ urlpatterns = [
     path("blasts/<int:pk>/audience/keep/", saved.keep_audience, name="keep_audience"),
     path("blasts/<int:pk>/freshness/", saved.freshness, name="freshness"),
     path("blasts/<int:pk>/panel/", audience.panel, name="panel"),
+    path("blasts/<int:pk>/tag-action/", tagging.tag_action, name="tag_action"),
     path("blasts/<int:pk>/message/", message.message, name="message"),
     path("blasts/<int:pk>/message/preview/", preview.preview, name="preview"),
     path("blasts/<int:pk>/message/mail/<int:patient_pk>/", preview.mail, name="mail"),

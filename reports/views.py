@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from audience.models import Channel
+from audience.views.tagging import shown_jobs
 from campaigns.models import Campaign, Enrollment, Step
 from messaging import uncertain
 from messaging.errors import explain
@@ -71,6 +72,7 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
     if not wants_part(request):
         audit.record("report.viewed", found)
     request.place = "reports:index"
+    context["tag_jobs"] = [] if wants_part(request) else shown_jobs(found.pk)
     return page(request, "reports/campaign.html", partial="people", **context, **_people(request, found, step))
 
 

@@ -16,6 +16,8 @@ from trackstat.htmx import page, redirect_to
 from trackstat.tenancy.permissions import needs
 
 MAY_TAG = "audience.change_tag"
+# Taggings shown with their campaign.
+OF_CAMPAIGN = 3
 
 
 @require_http_methods(["GET", "POST"])
@@ -82,6 +84,12 @@ def _named(request: HttpRequest, action: str) -> Tag:
 def asked_for(request: HttpRequest) -> str:
     """What was searched for in the list that is to be tagged."""
     return " ".join((request.POST.get("q") or request.GET.get("q", "")).split())[:100]
+
+
+def shown_jobs(campaign_id: int) -> list[TagJob]:
+    """The latest taggings of a campaign's people, as `tag_jobs.html` shows them."""
+    latest = tagging.jobs_of_campaign(campaign_id).select_related("created_by", "tag")
+    return [with_progress(job) for job in latest[:OF_CAMPAIGN]]
 
 
 def with_progress(job: TagJob) -> TagJob:

@@ -11,8 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audience.builder import Builder, posted, posted_patient
 from audience.filters import BadDefinition
 from audience.models import Patient
-from audience.tagging import jobs_of_campaign
-from audience.views.tagging import with_progress
+from audience.views.tagging import shown_jobs
 from campaigns import blast, drafts
 from campaigns.models import AudienceRemoval, Campaign
 from campaigns.recipients import audience_of
@@ -37,7 +36,7 @@ def audience(request: HttpRequest, pk: int) -> HttpResponse:
     if context.get("editable"):
         context["offered"] = offered()
     if not wants_part(request):
-        context["tag_jobs"] = [with_progress(job) for job in jobs_of_campaign(campaign.pk)[:TAG_JOBS]]
+        context["tag_jobs"] = shown_jobs(campaign.pk)
     return builder_of(request, campaign).respond(request, "campaigns/audience.html", **context)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
+from audience.models import Tag
 from campaigns import drafts
 from campaigns.forms import MessageForm, message_initial
 from campaigns.models import Campaign, Step
@@ -74,6 +75,8 @@ def _over(request: HttpRequest, version: int) -> int:
 
 def _context(request: HttpRequest, step: Step | None, form: MessageForm) -> dict[str, Any]:
     return {
+        "tag_actions": Campaign.TagAction.choices,
+        "tags": Tag.objects.filter(reserved=False),
         "place": request.practice.settings.time_zone.rpartition("/")[2].replace("_", " "),
         "form": form,
         "step": step,

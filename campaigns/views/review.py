@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from audience.filters import BadDefinition
+from audience.views.tagging import shown_jobs
 from campaigns import estimate
 from campaigns.blast import first_due
 from campaigns.models import Campaign
@@ -14,7 +15,7 @@ from campaigns.standing import stop_preview
 from campaigns.views.frame import CHANGE, find, wizard
 from trackstat.clock import now
 from trackstat.formats import number
-from trackstat.htmx import redirect_to
+from trackstat.htmx import redirect_to, wants_part
 from trackstat.tenancy.permissions import needs
 
 # Seconds between two looks: while messages leave, and while a time that was set is still far off.
@@ -41,6 +42,8 @@ def blast(request: HttpRequest, pk: int) -> HttpResponse:
 def review(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = find(pk, Campaign.Kind.BLAST)
     context = _plan(campaign) if campaign.state == Campaign.State.DRAFT else _progress(campaign)
+    if not wants_part(request):
+        context["tag_jobs"] = shown_jobs(campaign.pk)
     return wizard(request, campaign, "review", "state", **context)
 
 

@@ -130,6 +130,7 @@ DOORS: dict[str, Door] = {
     "campaigns:freshness": Door(post=CHANGE, args=("campaign",), data={"keep_fresh": "1"}),
     "campaigns:household": Door(post=CHANGE, args=("campaign",), data={"one": "1"}),
     "campaigns:households": Door(get=CHANGE, args=("campaign",)),
+    "campaigns:tag_action": Door(post=CHANGE, args=("campaign",), data={"action": "put_on", "name": "VIP"}),
     "campaigns:tag_audience": Door(get=CHANGE, post=CHANGE, args=("campaign",), data={"name": "VIP"}),
     "campaigns:explain": Door(get=CHANGE, args=("campaign",)),
     "campaigns:message": Door(
