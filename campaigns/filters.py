@@ -27,7 +27,7 @@ class CampaignForm(EverPast):
     campaigns = Rows(Campaign, "campaign", label="Campaigns", required=False)
 
     def shown(self) -> list[forms.BoundField]:
-        return [self["campaigns"], *super().shown()]
+        return [*self.offering("campaigns"), *super().shown()]
 
 
 class ByCampaign(Filter):

@@ -26,6 +26,9 @@ class FutureForm(ValuesForm):
     providers = Rows(Provider, "provider", label="With", required=False)
     joints: ClassVar[dict[str, str]] = {"purposes": "for", "providers": "with"}
 
+    def shown(self) -> list[forms.BoundField]:
+        return [self["has"], *self.offering("purposes", "providers")]
+
 
 @register
 class HasFutureAppointment(Filter):
@@ -224,7 +227,7 @@ class VisitCountForm(ValuesForm):
         choices=[("exactly", "exactly"), ("at_least", "at least"), ("at_most", "at most")],
         error_messages={"required": "choose exactly, at least or at most."},
     )
-    visits = Whole(0, 9999, label="Visits")
+    visits = Whole(0, 9999, label="Visits", error_messages={"required": "say how many."})
 
 
 @register

@@ -37,6 +37,10 @@ class Chooser(forms.BoundField):
         return self.field.is_long()
 
     @cached_property
+    def is_empty(self) -> bool:
+        return self.field.is_empty()
+
+    @cached_property
     def picked(self) -> list[Option]:
         value = self.value()
         return self.field.labels([str(each) for each in value]) if isinstance(value, list | tuple) else []
@@ -72,6 +76,9 @@ class Picked(forms.MultipleChoiceField):
     def is_long(self) -> bool:
         """Too long to be shown whole."""
         return len(self.search("", SHORT + 1)) > SHORT
+
+    def is_empty(self) -> bool:
+        return not self.search("", 1)
 
     def search(self, words: str, most: int) -> list[Option]:
         """Those in which every word occurs."""
@@ -156,6 +163,9 @@ class ColumnWords(Picked):
     def is_long(self) -> bool:
         """Never counted: that would read every patient each time the filter is drawn."""
         return True
+
+    def is_empty(self) -> bool:
+        return False
 
     def search(self, words: str, most: int) -> list[Option]:
         """Those with most patients first."""

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.functional import cached_property
 
+from audience.filters.choices import Picked
+
 _BIGGEST = 2**63 - 1
 
 
@@ -139,6 +141,10 @@ class ValuesForm(forms.Form):
         """The fields to fill in as the others stand; the rest is left out of page and value."""
         return list(self)
 
+    def offering(self, *names: str) -> list[forms.BoundField]:
+        """Of optional fields that pick from lists: those that have something to pick."""
+        return [bound for bound in map(self.__getitem__, names) if not bound.is_empty]  # type: ignore[attr-defined]
+
     def joint(self, name: str) -> str:
         return self.joints.get(name, "")
 
@@ -153,7 +159,8 @@ class ValuesForm(forms.Form):
         """The first thing that is wrong, '' when nothing is."""
         for name, errors in self.errors.items():
             words = str(errors[0])
-            return words if name == "__all__" else f"{self.fields[name].label or name.capitalize()}: {words}"
+            says_all = name == "__all__" or isinstance(self.fields[name], Picked)
+            return words if says_all else f"{self.fields[name].label or name.capitalize()}: {words}"
         return ""
 
     @property

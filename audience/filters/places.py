@@ -59,7 +59,9 @@ class State(Filter):
 
 
 class ZipForm(ValuesForm):
-    zips = Beginnings("zip code", 2, label="Zip codes or how they begin")
+    zips = Beginnings(
+        "zip code", 2, label="Zip codes or how they begin", error_messages={"required": "give at least one."}
+    )
 
 
 @register
