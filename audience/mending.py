@@ -13,6 +13,7 @@ _PATIENT_PAGE = {
     "excluded_tag": "Tags on the patient's page",
     "can_text": "Phones and opt-outs on the patient's page",
     "can_email": "Email and opt-outs on the patient's page",
+    "reachable": "Phone, email and opt-outs on the patient's page",
     "household": "Household on the patient's page",
 }
 _ELSEWHERE = {"cell": IN_EHR, "email": IN_EHR, "address": IN_EHR}

@@ -3,6 +3,7 @@
 import json
 from io import StringIO
 
+from django.conf import settings
 from django.core.management import call_command
 
 from audience.filters import REGISTRY
@@ -23,3 +24,8 @@ def test_every_filter_is_printed_with_the_shape_of_its_value(db):
     }
     assert found["last_visit"]["primary"] and not found["age"]["primary"]
     assert all(each["label"] in _printed() for each in found.values())
+
+
+def test_the_docs_list_every_filter_as_it_is(db):
+    docs = (settings.BASE_DIR / "docs" / "audience.md").read_text()
+    assert _printed("--markdown").strip() in docs, "bin/manage audience_filters --markdown prints the table anew"
