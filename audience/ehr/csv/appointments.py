@@ -19,7 +19,8 @@ _LONGEST = timedelta(days=1)
 def appointment(row: Cells, origin: Origin) -> Iterator[Staged]:
     external_id = identified(row)
     patient = identified(row, "patient")
-    starts_at = values.moment(row["starts_at"], row["starts_time"], "The start", row.ways)
+    on, time_of_day = (row["starts_at"], row["starts_time"]) if row.has("starts_at") else (row["starts_time"], "")
+    starts_at = values.moment(on, time_of_day, "The start", row.ways)
     status = APPOINTMENT[row.meaning("status")]
     if starts_at is None and status != NO_APPOINTMENT:
         raise Rejected("The appointment has no start")

@@ -7,8 +7,9 @@ _SIGNS = re.compile(r"[\W_]+")
 
 
 class Field(NamedTuple):
-    """What is read from a column. `instead`: a required field is not missed where one of these is there.
+    """What is read from a column. `synonyms`: usual headings, the surest ones first.
 
+    `instead`: a required field is not missed where one of these is there.
     `joint`: several columns may be mapped to it, and their values are put together with this; '' = only one may.
     """
 
@@ -36,9 +37,9 @@ class Kind(NamedTuple):
     def required(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.is_required)
 
-    def named(self, heading: str) -> str:
-        """The field that a column of this heading is usually for; '' when it says nothing."""
-        return _NAMED[self.name].get(plain(heading), "")
+    def named(self, heading: str) -> tuple[str, int]:
+        """The field that a column of this heading is usually for, and how sure that is (0 most); '' when unknown."""
+        return _NAMED[self.name].get(plain(heading), ("", 0))
 
 
 def plain(heading: str) -> str:
@@ -115,7 +116,7 @@ PATIENTS = Kind(
     "Patient",
     ("patient", "demographic"),
     (
-        Field("id", "Patient id", ("id", "external id", *_PATIENT_ID), True),
+        Field("id", "Patient id", (*_PATIENT_ID, "external id", "id"), True),
         Field("last_name", "Last name", ("last name", "last", "lname", "surname", "family name", "patient last name",
                                          "pt last name"), True, ("name",)),
         Field("first_name", "First name", ("first name", "first", "fname", "given name", "forename",
@@ -140,8 +141,8 @@ PATIENTS = Kind(
         Field("email", "Email", ("email", "email address", "e mail", "e mail address", "patient email",
                                  "email 1", "primary email")),
         Field("address", "Street", ("address", "street", "street address", "home address", "address line", "addr",
-                                    "address 1", "address line 1", "addr 1", "street 1", "mailing address",
-                                    "address 2", "address line 2", "addr 2", "street 2", "apt", "unit", "suite"),
+                                    "address 1", "address line 1", "addr 1", "street 1", "address 2",
+                                    "address line 2", "addr 2", "street 2", "apt", "unit", "suite"),
               joint=", "),
         Field("city", "City", ("city", "town", "home city")),
         Field("state", "State", ("state", "st", "home state", "province", "state province")),
@@ -183,19 +184,20 @@ APPOINTMENTS = Kind(
     "Appointment",
     ("appointment", "appt", "schedule", "visit", "booking"),
     (
-        Field("id", "Appointment id", ("id", "appointment id", "appointment number", "appointment no", "appt id",
+        Field("id", "Appointment id", ("appointment id", "appointment number", "appointment no", "appt id",
                                        "appt number", "appt no", "visit id", "visit number", "booking id",
                                        "schedule id",
-                                       "external id"), True),
+                                       "external id", "id"), True),
         _PATIENT,
-        Field("starts_at", "Start", ("start", "starts at", "start date", "start date time", "start datetime",
-                                     "appointment date", "appointment date time", "appointment datetime", "appt date",
-                                     "appt date time", "appt datetime", "date", "date time", "datetime", "visit date",
-                                     "scheduled date", "scheduled for", "scheduled start", "schedule date",
-                                     "appointment start"), True),
-        Field("starts_time", "Time of the start", ("time", "start time", "appointment time", "appt time",
-                                                   "scheduled time", "visit time", "schedule time",
-                                                   "appointment start time")),
+        Field("starts_at", "Start", ("appointment date", "appointment date time", "appointment datetime", "appt date",
+                                     "appt date time", "appt datetime", "start date", "visit date", "scheduled date",
+                                     "scheduled for", "schedule date", "date time", "datetime", "date"), True,
+              ("starts_time",)),
+        # Some call the whole moment so, and have no other column for it.
+        Field("starts_time", "Time of the start", ("start time", "appointment time", "appointment start time",
+                                                   "appt time", "scheduled time", "visit time", "schedule time", "time",
+                                                   "start", "starts at", "start date time", "start datetime",
+                                                   "scheduled start", "appointment start")),
         Field("ends_at", "End", ("end", "ends at", "end date", "end date time", "end datetime", "end time",
                                  "scheduled end", "appointment end", "appointment end time", "appt end")),
         Field("minutes", "Minutes", ("minutes", "duration", "duration minutes", "duration min", "length",
@@ -223,7 +225,7 @@ CASES = Kind(
     "Case",
     ("case", "episode"),
     (
-        Field("id", "Case id", ("id", "case id", "case number", "case no", "external id", "case")),
+        Field("id", "Case id", ("case id", "case number", "case no", "external id", "case", "id")),
         _PATIENT,
         Field("case_type", "Case type", (*_CASE_TYPES, "type", "case name", "case description"), True),
         Field("status", "Open or closed", ("status", "case status", "active", "is active", "open", "is open",
@@ -246,7 +248,7 @@ DIAGNOSES = Kind(
     "Diagnosis",
     ("diagnos", "icd", "dx"),
     (
-        Field("id", "Diagnosis id", ("id", "diagnosis id", "dx id", "external id", "record id")),
+        Field("id", "Diagnosis id", ("diagnosis id", "dx id", "external id", "record id", "id")),
         _PATIENT,
         Field("code", "Code", ("code", "diagnosis code", "diagnosis", "dx", "dx code", "icd", "icd10", "icd 10",
               "icd code",
@@ -268,12 +270,12 @@ SERVICES = Kind(
     "Service",
     ("service", "charge", "procedure", "cpt"),
     (
-        Field("id", "Service id", ("id", "service id", "charge id", "procedure id", "transaction id",
+        Field("id", "Service id", ("service id", "charge id", "procedure id", "transaction id",
                                    "transaction number", "trans id", "line id", "line item id", "entry id",
-                                   "external id")),
+                                   "external id", "id")),
         _PATIENT,
-        Field("visit_on", "Day", ("date", "service date", "date of service", "dos", "visit date", "charge date",
-                                  "transaction date", "procedure date", "served on", "trans date"), True),
+        Field("visit_on", "Day", ("service date", "date of service", "dos", "visit date", "charge date",
+                                  "transaction date", "procedure date", "served on", "trans date", "date"), True),
         Field("code", "Code", ("code", "cpt", "cpt code", "service code", "procedure code", "proc code", "hcpcs",
                                "hcpcs code", "cpt hcpcs", "billing code", "procedure", "charge code"), True),
         Field("name", "Name", ("name", "description", "service", "service name", "service description",
@@ -289,13 +291,13 @@ PAYMENTS = Kind(
     "Payment",
     ("payment", "receipt", "deposit"),
     (
-        Field("id", "Payment id", ("id", "payment id", "payment number", "payment no", "receipt id", "receipt number",
+        Field("id", "Payment id", ("payment id", "payment number", "payment no", "receipt id", "receipt number",
                                    "receipt no", "transaction id", "transaction number", "trans id", "entry id",
-                                   "external id")),
+                                   "external id", "id")),
         _PATIENT,
-        Field("paid_on", "Day", ("date", "payment date", "paid date", "paid on", "date paid", "transaction date",
+        Field("paid_on", "Day", ("payment date", "paid date", "paid on", "date paid", "transaction date",
                                  "posted", "post date", "posted date", "posting date", "deposit date", "receipt date",
-                                 "trans date"), True),
+                                 "trans date", "date"), True),
         Field("amount", "Amount", ("amount", "payment amount", "amount paid", "paid amount", "payment", "paid",
               "total",
                                    "total paid", "payment total"), True),
@@ -313,8 +315,8 @@ COVERAGES = Kind(
     "Coverage",
     ("insurance", "coverage", "polic"),
     (
-        Field("id", "Policy record id", ("id", "coverage id", "policy id", "insurance id", "external id",
-              "record id")),
+        Field("id", "Policy record id", ("coverage id", "policy id", "insurance id", "external id",
+              "record id", "id")),
         _PATIENT,
         Field("insurer", "Insurance company", (*_INSURERS, "company", "company name", "name"), True),
         _PLAN,
@@ -341,11 +343,11 @@ OPT_OUTS = Kind(
                                             "opt out type", "message type")),
         Field("scope", "Of what", ("scope", "category", "applies to", "opt out of", "opted out of", "list", "purpose",
                                    "opt out scope")),
-        Field("opted_out_at", "Date", ("date", "opt out date", "opted out", "opted out at", "opted out on",
+        Field("opted_out_at", "Date", ("opt out date", "opted out", "opted out at", "opted out on",
                                        "date opted out", "opt out", "opt out at", "opt out time", "unsubscribed",
                                        "unsubscribed at", "unsubscribe date", "unsubscribed on", "stop date",
                                        "timestamp",
-                                       "created", "created at", "date added", "added")),
+                                       "date added", "added", "date", "created", "created at")),
         Field("note", "Note", ("note", "notes", "reason", "comment", "comments", "source", "message", "keyword",
               "how")),
     ),
@@ -354,7 +356,9 @@ OPT_OUTS = Kind(
 KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (PATIENTS, APPOINTMENTS, CASES, DIAGNOSES, SERVICES, PAYMENTS, COVERAGES, OPT_OUTS)
 }
-_NAMED: dict[str, dict[str, str]] = {
-    kind.name: {plain(synonym): field.name for field in reversed(kind.fields) for synonym in field.synonyms}
+_NAMED: dict[str, dict[str, tuple[str, int]]] = {
+    kind.name: {
+        plain(synonym): (field.name, number) for field in kind.fields for number, synonym in enumerate(field.synonyms)
+    }
     for kind in KINDS.values()
 }

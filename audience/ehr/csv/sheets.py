@@ -106,7 +106,7 @@ def made_on(path: Path, name: str, zone: dt.tzinfo = dt.UTC) -> dt.datetime:
 
 
 def _columns(kind: Kind, headings: list[str], mapping: Mapping) -> dict[str, list[int]]:
-    """Places by field: of the headings that are mapped, else of those that are usual, the first of each."""
+    """Places by field: of the headings that are mapped, else of those that are usual, the surest of each."""
     found: dict[str, list[int]] = {}
     if kind.name in mapping.files:
         places = {plain(heading): place for place, heading in reversed(list(enumerate(headings)))}
@@ -116,12 +116,15 @@ def _columns(kind: Kind, headings: list[str], mapping: Mapping) -> dict[str, lis
             if None not in there:
                 found[field] = [place for place in there if place is not None]
         return found
+    surest: dict[str, int] = {}
     for place, heading in enumerate(headings):
-        if field := kind.named(heading):
-            if field not in found:
-                found[field] = [place]
-            elif kind.field(field).joint:
-                found[field].append(place)
+        field, doubt = kind.named(heading)
+        if not field:
+            continue
+        if kind.field(field).joint:
+            found.setdefault(field, []).append(place)
+        elif field not in found or doubt < surest[field]:
+            found[field], surest[field] = [place], doubt
     return found
 
 

@@ -69,7 +69,7 @@ def test_files_that_cannot_be_used_are_named_with_what_they_lack(tmp_path):
     write(tmp_path, "sheet.csv", "PK\x03\x04")
     assert guess(tmp_path).problems[:3] == [
         "list.csv: None of its first lines has the headings of a file that is read here.",
-        "patients.csv: It has no column for “Patient id”, such as “id”, “external id”, “patient id”:"
+        "patients.csv: It has no column for “Patient id”, such as “patient id”, “patient number”, “patient no”:"
         " map the column that has it.",
         "sheet.csv: It is a spreadsheet or an archive, not a CSV file: save it as CSV.",
     ]
@@ -104,6 +104,17 @@ def test_what_a_saved_mapping_may_say_is_checked_in_sentences():
         with pytest.raises(Wrong):
             parse(nonsense)
     assert parse({}) == Mapping()
+
+
+def test_of_two_headings_for_a_field_the_surer_one_is_taken(tmp_path):
+    row = {"Id": "1", "Patient": "Alvarez, Ana", "Patient ID": "p1", "Appt ID": "a1", "Date": "10/1/2026"}
+    write(tmp_path, "schedule.csv", row | {"Appt Date": "10/5/2026", "Start": "9:00 AM", "Status": "Kept"})
+    write(tmp_path, "visits.csv", {"Visit ID": "a2", "Patient ID": "p1", "Start": "10/5/2026 9:00", "Status": "Kept"})
+    schedule, visits = guess(tmp_path).files
+    assert {name: schedule.columns[name] for name in ("id", "patient", "starts_at", "starts_time")} == {
+        "id": ["Appt ID"], "patient": ["Patient ID"], "starts_at": ["Appt Date"], "starts_time": ["Start"],
+    }  # fmt: skip
+    assert (visits.columns["starts_time"], visits.problems) == (["Start"], [])
 
 
 def test_patterns_are_of_names_in_any_case_and_there_may_be_several():

@@ -1,6 +1,7 @@
 """What single rows become, and why they are refused."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
@@ -108,7 +109,8 @@ def test_appointments_by_all_words_and_in_the_practices_own_time(practice, tmp_p
     rows = {
         "came": {"Check In": "9:55 AM", "Duration": "15"}, "here": {"Status": "Scheduled", "Check In": "yes"},
         "missed": {"Status": "No-Show"}, "ahead": {"Status": "Confirmed", "Date": "12/1/2026"},
-        "off": {"Status": "CXL"}, "blank": {"Status": "", "Check In": "No"}, "none": {"Status": "Deleted"},
+        "off": {"Status": "CXL", "Time": "", "Date": "10/5/2026 9:00"},
+        "blank": {"Status": "", "Check In": "No"}, "none": {"Status": "Deleted"},
     }  # fmt: skip
     write(tmp_path, "patients.csv", patient())
     write(tmp_path, "schedule.csv", *(appointment(id, **columns) for id, columns in rows.items()))
@@ -126,9 +128,11 @@ def test_appointments_by_all_words_and_in_the_practices_own_time(practice, tmp_p
         assert came.ends_at - came.starts_at == dt.timedelta(minutes=15)
         assert Patient.objects.get().visit_count == 2
     write(tmp_path, "schedule.csv", appointment("came", Status="Deleted"))
+    write(tmp_path, "visits.csv", {"Visit ID": "v1", "Patient ID": "p1", "Start": "10/6/2026 9:00", "Status": "Kept"})
     bring(practice, tmp_path)
     with practice_scope(practice):
         assert Appointment.objects.get(external_id="Appointment/came").status == "cancelled"
+        assert Appointment.objects.get(external_id="Appointment/v1").starts_at.hour == 13
 
 
 def test_appointments_that_cannot_be_taken_are_refused_with_the_reason(practice, tmp_path):
@@ -192,10 +196,23 @@ def test_a_file_without_a_column_that_it_needs_is_refused_as_a_whole_and_the_oth
     write(tmp_path, "appointments.csv", {"Patient ID": "p1", "Date": "10/5/2026", "Time": "10:00", "Status": "Kept"})
     run = bring(practice, tmp_path)
     assert rejections(practice, run) == [
-        ("appointments.csv", 1, "It has no column for “Appointment id”, such as “id”, “appointment id”,"
-         " “appointment number”: map the column that has it"),
+        ("appointments.csv", 1, "It has no column for “Appointment id”, such as “appointment id”, “appointment number”,"
+         " “appointment no”: map the column that has it"),
     ]  # fmt: skip
     assert run.counts["Patient"]["new"] == 1
+
+
+def test_the_examples_of_the_documentation_are_read(practice, tmp_path):
+    documented = (Path(__file__).parents[4] / "docs" / "ehr.md").read_text(encoding="utf-8")
+    section = documented[documented.index("### Files") : documented.index("### Column mapping")]
+    examples = section.split("```")[1].strip().split("\n\n")
+    for name, example in zip(("patients", "appointments", "cases", "payments", "optouts"), examples, strict=True):
+        write(tmp_path, f"{name}.csv", example + "\n")
+    run = bring(practice, tmp_path)
+    assert rejections(practice, run) == []
+    assert {kind: counts["new"] for kind, counts in run.counts.items()} == {
+        "Appointment": 1, "Case": 1, "Diagnosis": 1, "OptOut": 1, "Patient": 1, "Payment": 1,
+    }  # fmt: skip
 
 
 def test_a_saved_mapping_is_kept_to(practice, tmp_path):
