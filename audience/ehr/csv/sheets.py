@@ -45,7 +45,8 @@ def files_in(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"There is no folder {path}")
-    return sorted(file for file in path.rglob("*") if file.is_file() and is_csv(file))
+    # A link may lead out of the practice's own folder.
+    return sorted(file for file in path.rglob("*") if is_csv(file) and file.is_file() and not file.is_symlink())
 
 
 def is_csv(file: Path) -> bool:

@@ -19,6 +19,8 @@ from typing import BinaryIO, NamedTuple
 SEPARATORS = (",", ";", "\t", "|")
 # A row of a few dozen fields is a thousand characters long.
 LONGEST_LINE = 1_000_000
+# Where a line goes on for longer than this, the rest of the file is given up.
+LONGEST_SKIP = 1024 * 1024 * 1024
 # Lines of one row, for texts with line breaks in quotes.
 MOST_LINES = 100
 # Lines above the headings, such as a report's title.
@@ -26,6 +28,8 @@ _TITLES = 20
 _GZIP = b"\x1f\x8b"
 _SAMPLE = 64 * 1024
 _PIECE = 1024 * 1024
+# Pieces that are looked at for the encoding; a small compressed file may be without end.
+_PIECES = 2048
 _BAD = re.compile("[\ud800-\udfff]")
 
 CUT_OFF = "The file ends in the middle of a row"
@@ -106,7 +110,7 @@ class Table:
                     fields, problem = [], str(error) if isinstance(error, _Trouble) else _QUOTES
                     problem = _TOO_LONG if "larger than" in str(error) else problem
                 except (UnicodeError, EOFError, OSError, zlib.error):
-                    yield Row(lines.number + 1, [], UNREADABLE)
+                    yield Row(first, [], UNREADABLE)
                     return
                 else:
                     problem = self._wrong(fields, width, lines.taken)
@@ -199,8 +203,11 @@ class _Lines:
 
     def _skip(self) -> None:
         self.taken[-1] = "\n"
+        skipped = 0
         while (piece := self._stream.readline(LONGEST_LINE)) and not piece.endswith(("\n", "\r")):
-            pass
+            skipped += len(piece)
+            if skipped > LONGEST_SKIP:
+                raise OSError("A line without end")
 
 
 def _said_separator(lines: list[str]) -> tuple[str, ...]:
@@ -253,11 +260,13 @@ def _utf8_or_windows(stream: BinaryIO | gzip.GzipFile, start: bytes) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     good = bad = 0
     piece = start
-    while piece:
+    for _ in range(_PIECES):
         if not piece.isascii():
             text = decoder.decode(piece)
             wrong = len(_BAD.findall(text))
             bad += wrong
             good += len(text) - len(text.encode("ascii", "ignore")) - wrong
         piece = stream.read(_PIECE)
+        if not piece:
+            break
     return "cp1252" if bad > good else "utf-8"

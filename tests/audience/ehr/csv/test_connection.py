@@ -96,6 +96,13 @@ def test_whether_a_drop_has_everybody_is_said_by_the_connection(northside, conne
     assert statuses(northside) == {"p1": "active", "p2": "inactive"}
 
 
+def test_a_link_out_of_the_folder_is_not_followed(northside, connection, folder, tmp_path):
+    write(tmp_path / "southside", "theirs.csv", patient("theirs"))
+    (folder / "patients.csv").symlink_to(tmp_path / "southside" / "theirs.csv")
+    assert sync(northside, connection).state == "done"
+    assert statuses(northside) == {}
+
+
 def test_a_mapping_that_cannot_be_used_is_said(northside, connection, folder):
     write(folder, "patients.csv", patient())
     settle(folder)

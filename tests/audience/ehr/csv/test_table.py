@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audience.ehr.csv import table
 from audience.ehr.csv.table import LONGEST_LINE, Table, Unusable
 
 HEADINGS = ("Id", "Name", "Phone")
@@ -114,6 +115,17 @@ def test_a_line_without_end_takes_no_memory_and_costs_its_own_row(tmp_path):
         (2, ["1"], ""), (3, [], too_long), (4, ["3"], ""), (5, [], too_long), (6, ["5"], ""),
     ]  # fmt: skip
     assert most < 20_000_000
+
+
+def test_a_small_file_that_unpacks_to_one_line_without_end_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "LONGEST_SKIP", 3 * LONGEST_LINE)
+    monkeypatch.setattr(table, "_PIECES", 2)
+    bomb = gzip.compress(b"Id,Name,Phone\n1,Ana,617\n2," + b"x" * (6 * LONGEST_LINE) + b",1\n3,Bo,618\n")
+    assert len(bomb) < 20_000
+    assert [(line, problem) for line, _, problem in read(file(tmp_path, bomb, name="b.csv.gz"))] == [
+        (2, ""),
+        (3, "The file cannot be read to its end"),
+    ]
 
 
 def test_quotes_that_never_close_do_not_swallow_the_rest(tmp_path):
