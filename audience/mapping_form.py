@@ -38,9 +38,9 @@ class MappingForm(forms.Form):
             )
 
     def groups(self) -> Iterator[dict[str, Any]]:
-        """Fields by kind of file, for the page; what a file must have comes first."""
+        """Fields by kind of file: what it must have first, what may be put together of several columns last."""
         for kind in self.kinds:
-            fields = sorted(kind.fields, key=lambda field: not field.is_required)
+            fields = sorted(kind.fields, key=lambda field: (not field.is_required, bool(field.joint)))
             yield {
                 "label": kind.label,
                 "files": [file["name"] for file in self._found if file["kind"] == kind.name],
@@ -89,10 +89,13 @@ class MappingForm(forms.Form):
             chosen = [heading for heading in now.get(field.name, []) if heading in headings]
             shown: forms.Field
             if field.joint:
-                shown = forms.MultipleChoiceField(choices=offered, initial=chosen)
+                several = forms.SelectMultiple(attrs={"size": 3})
+                shown = forms.MultipleChoiceField(choices=offered, initial=chosen, widget=several)
             else:
                 shown = forms.ChoiceField(choices=[("", "– not in the file –"), *offered], initial=(chosen or [""])[0])
-            shown.label, shown.required = f"{field.label} *" if field.is_required else field.label, False
+            others = " or ".join(kind.field(other).label for other in field.instead)
+            shown.label, shown.required = field.label, field.is_required and not others
+            shown.help_text = f"needed; or {others}" if field.is_required and others else ""
             self.fields[f"{kind.name}-{field.name}"] = shown
 
     def _columns(self, now: Mapping, kind: Kind, files: list[dict[str, Any]]) -> dict[str, list[str]]:

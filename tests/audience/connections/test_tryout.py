@@ -130,7 +130,9 @@ def test_columns_nobody_knows_are_chosen_once_and_then_the_patients_would_come(
     chosen = {"patients-id": "Nummer", "patients-first_name": "Vorname", "patients-last_name": "Nachname"}
     said = chosen | {"patients-pattern": "patients_*.csv", "dates": "mdy", "decimal": "."}
     refused = olive.post(f"{connection.pk}/columns/", said | {"patients-id": ""})
-    assert refused.status_code == 422 and "It was not saved" in refused.text
+    assert refused.status_code == 422 and "This field is required" in refused.text
+    twice = olive.post(f"{connection.pk}/columns/", said | {"patients-last_name": ""})
+    assert twice.status_code == 422 and "need a column for “Last name”" in twice.text
     olive.post(f"{connection.pk}/columns/", said | {"patients-cell": "Handy"})
     (connection,) = olive.connections()
     assert connection.mapping["files"]["patients"]["columns"]["cell"] == ["Handy"]
