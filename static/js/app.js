@@ -58,18 +58,28 @@
     const top = below <= room ? below : above > 0 ? above : Math.max(12, room);
     menu.style.left = `${Math.max(12, left)}px`;
     menu.style.top = `${top}px`;
+    const search = menu.querySelector("[data-narrow]");
+    if (search?.value && !search.hasAttribute("hx-get")) {
+      search.value = "";
+      narrowTo(search);
+    }
     menu.querySelector("input, a, button")?.focus({ preventScroll: true });
   }, true);
 
   /* A menu narrowed while one types: <input data-narrow> hides the [data-word] that do not contain it; Enter takes the first. */
   const narrowed = (input) => [...input.closest(".menu").querySelectorAll("[data-word]")];
 
+  function narrowTo(input) {
+    const typed = input.value.trim().toLowerCase();
+    for (const item of narrowed(input)) item.hidden = !item.dataset.word.includes(typed);
+    for (const heading of input.closest(".menu").querySelectorAll(".heading")) heading.hidden = typed !== "";
+  }
+
   document.addEventListener("input", (event) => {
     if (!event.target.matches("[data-narrow]")) return;
     // Searching among choices changes nothing in the form around them; one that asks the server stops there by itself.
     if (!event.target.hasAttribute("hx-get")) event.stopPropagation();
-    const typed = event.target.value.trim().toLowerCase();
-    for (const item of narrowed(event.target)) item.hidden = !item.dataset.word.includes(typed);
+    narrowTo(event.target);
   }, true);
 
   document.addEventListener("keydown", (event) => {
