@@ -71,7 +71,9 @@ class DropReader:
             made = made_on(sheet.table.path, sheet.table.name, reading.zone)
             self._read_sheet(sheet, Cells(sheet.kind, sheet.columns, self.mapping, ways, made), tables, counts, report)
             self._done += sheet.table.size
-        _number_payments(tables)
+        tables.flush()
+        _number_payments()
+        _keep_rows_whole()
         report(Progress("Reading", self._total, self._total, self._read))
         return {}
 
@@ -124,13 +126,25 @@ def _id_of(row: Row, sheet: Sheet) -> str:
     return " ".join(row.fields[place].encode("utf-8", "replace").decode().replace("\0", " ").split())[:120]
 
 
-def _number_payments(tables: Staging) -> None:
+def _number_payments() -> None:
     """Equal payments of one file that have no ids are as many payments."""
-    tables.flush()
-    run(
-        f"""
+    run(f"""
         UPDATE ehr_entry e SET external_id = e.external_id || '.' || n.place
         FROM (SELECT entry, row_number() OVER (PARTITION BY file, external_id ORDER BY entry) AS place
-              FROM ehr_entry WHERE resource_type = 'Payment' AND external_id LIKE 'Payment/{MADE}%%') n
-        WHERE n.entry = e.entry AND n.place > 1""".replace("%%", "%")
-    )
+              FROM ehr_entry WHERE resource_type = 'Payment' AND external_id LIKE 'Payment/{MADE}%') n
+        WHERE n.entry = e.entry AND n.place > 1""")
+
+
+def _keep_rows_whole() -> None:
+    """Of an id that came twice, all that a row says stays or goes with it: in the order of `prepare.settle`."""
+    for table, of in (("ehr_patient", "external_id"), ("ehr_case", "'case ' || substr(external_id, 6)")):
+        run(f"""
+            CREATE TEMPORARY TABLE ehr_stays AS
+            SELECT DISTINCT ON (external_id) {of} AS of, file, line FROM {table} t
+            WHERE external_id IN (SELECT external_id FROM {table} GROUP BY 1 HAVING count(*) > 1)
+            ORDER BY external_id, changed_at DESC NULLS LAST, md5((to_jsonb(t) - 'file' - 'line')::text), file, line""")
+        for also, types in (("ehr_entry", ("Coverage", "Diagnosis")), ("ehr_case", ("Case",))):
+            ids = ", ".join(f"'{kind}/{MADE}' || s.of" for kind in types)
+            run(f"""DELETE FROM {also} e USING ehr_stays s
+                    WHERE e.external_id IN ({ids}) AND (e.file, e.line) <> (s.file, s.line)""")
+        run("DROP TABLE ehr_stays")

@@ -95,6 +95,25 @@ def test_patients_that_cannot_be_taken_are_refused_with_the_reason_and_their_id(
     assert run.counts["Patient"] == {"read": 10, "new": 2, "repeated": 1, "rejected": 7}
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_rows_with_one_id_one_is_taken_with_all_that_it_says(practice, tmp_path, turned):
+    rows = [patient("p1", City=place, Insurance=place, Dx1=code, **{"Case Type": place})
+            for place, code in (("Boston", "M54.2"), ("Lynn", "M54.5"))]  # fmt: skip
+    cases = [{"Case ID": "k1", "Patient ID": "p1", "Case Type": of, "Insurance": of} for of in ("Auto", "Work")]
+    write(tmp_path, "patients.csv", *(rows[::-1] if turned else rows))
+    write(tmp_path, "cases.csv", *(cases[::-1] if turned else cases))
+    run = bring(practice, tmp_path)
+    assert len(rejections(practice, run)) == 2
+    with practice_scope(practice):
+        city = Patient.objects.get().city
+        of_case = str(Case.objects.get(external_id="Case/k1").case_type)
+        assert str(Case.objects.get(external_id="Case/~p1").case_type) == city
+        insurers = dict(Coverage.objects.values_list("external_id", "insurer__name"))
+        assert insurers == {"Coverage/~p1": city, "Coverage/~case k1": of_case}
+        assert Diagnosis.objects.get().code.code == {"Boston": "M54.2", "Lynn": "M54.5"}[city]
+    assert written(bring(practice, tmp_path)) == 0
+
+
 def test_of_two_files_the_newer_one_counts_by_the_date_in_its_name_or_in_its_rows(practice, tmp_path):
     write(tmp_path, "patients_11-20-2024.csv", patient("p1", City="New"), patient("p2", City="Old"))
     write(tmp_path, "patients_11-19-2024.csv", patient("p1", City="Old"),
