@@ -7,15 +7,22 @@ from pathlib import Path
 
 from tests.bench.measure import report
 
-BENCHES = ("audience", "materialise", "dispatch", "receipts", "fairness")
+# Name → module; `import` is a word of the language.
+BENCHES = {name: name for name in ("audience", "materialise", "dispatch", "receipts", "fairness")} | {
+    "import": "imports"
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__.split("\n")[0].partition(": ")[2])
     parser.add_argument("bench", choices=BENCHES)
+    parser.add_argument("--mb", type=int, metavar="N", help="import: size of the export, for a quick try")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures in this file, too")
     given = parser.parse_args()
-    return report(import_module(f"tests.bench.{given.bench}").main(), given.json)
+    if given.mb and given.bench != "import":
+        parser.error("--mb is for import alone")
+    module = import_module(f"tests.bench.{BENCHES[given.bench]}")
+    return report(module.main(given.mb) if given.mb else module.main(), given.json)
 
 
 if __name__ == "__main__":

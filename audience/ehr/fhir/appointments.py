@@ -26,7 +26,7 @@ def appointment(found: Appointment, origin: Origin, zone: ZoneInfo, external_id:
     ends_at = clean.moment(found.end, "end", zone)
     if ends_at is None and starts_at and found.minutes_duration:
         ends_at = starts_at + timedelta(minutes=min(max(found.minutes_duration, 0), 24 * 60))
-    actors = _targets(participant.actor for participant in _by_importance(found.participant))
+    actors = _targets([participant.actor for participant in _by_importance(found.participant)])
     return StagedAppointment(
         *origin,
         changed_at(found.meta, zone),
@@ -53,7 +53,7 @@ def encounter(found: Encounter, origin: Origin, zone: ZoneInfo, external_id: str
     if status and starts_at is None:
         raise Rejected("The encounter has no start time")
     ends_at = clean.moment(found.period.end if found.period else None, "period.end", zone)
-    people = _targets(participant.individual for participant in _by_importance(found.participant))
+    people = _targets([participant.individual for participant in _by_importance(found.participant)])
     places = _targets([*(place.location for place in found.location or ()), found.service_provider])
     return StagedAppointment(
         *origin,
@@ -76,7 +76,7 @@ def encounter(found: Encounter, origin: Origin, zone: ZoneInfo, external_id: str
 
 def _by_importance(participants: list[Participant | None] | None) -> Iterable[Participant]:
     present = [one for one in participants or () if one]
-    if not any(one.type for one in present):
+    if len(present) < 2 or not any(one.type for one in present):
         return present
 
     def rank(participant: Participant) -> int:
@@ -92,10 +92,7 @@ def _left_out(status: str, word: str | None) -> str:
 
 def _case(named: Iterable[Reference] | None) -> str:
     """An episode of care before an account, which may be no case at all."""
-    if not named:
-        return ""
-    keys = sorted(filter(None, (key_of(one, ("EpisodeOfCare", "Account")) for one in named)), reverse=True)
-    return keys[0] if keys else ""
+    return max([key_of(one, ("EpisodeOfCare", "Account")) for one in named or ()], default="")
 
 
 type Target = tuple[str, str, Reference]

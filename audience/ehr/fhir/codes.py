@@ -13,12 +13,13 @@ def codings(concept: Concept | None) -> list[tuple[str, str, str]]:
     """System, code and name of every coding that has a code; a code that stands in two systems is two."""
     if concept is None:
         return []
-    found = (
-        _coding(coding.system or "", coding.code, coding.display or concept.text or "")
-        for coding in concept.coding or ()
-        if coding.code
-    )
-    return [coding for coding in found if coding[1]]
+    found = []
+    for coding in concept.coding or ():
+        if coding.code:
+            one = _coding(coding.system or "", coding.code, coding.display or concept.text or "")
+            if one[1]:
+                found.append(one)
+    return found
 
 
 # A practice uses a few hundred codes, an export names them a million times.

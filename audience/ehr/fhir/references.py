@@ -7,6 +7,7 @@ display name with no reference at all.
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from audience.ehr.clean import text
@@ -23,14 +24,21 @@ def target(reference: Reference | None) -> tuple[str, str]:
     if reference is None:
         return "", ""
     kind, address = reference.type or "", reference.reference or ""
-    if found := _PLAIN.fullmatch(address) or _TYPED.search(address):
-        return found[1], found[2]
+    if plain := _plain(address):
+        return plain
     if found := _CONDITIONAL.search(address):
         system, bar, value = unquote(found[2]).partition("|")
         return found[1], alias(Identifier(system, value) if bar else Identifier(None, system))
     if address.startswith(("urn:", "#")):
         return kind, text(address, "reference", 200)
     return kind, alias(reference.identifier)
+
+
+# Everything of a visit names the same patient and provider.
+@lru_cache(maxsize=20_000)
+def _plain(address: str) -> tuple[str, str] | None:
+    found = _PLAIN.fullmatch(address) or _TYPED.search(address)
+    return (found[1], found[2]) if found else None
 
 
 def alias(identifier: Identifier | None) -> str:
