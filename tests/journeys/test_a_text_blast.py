@@ -104,7 +104,7 @@ def _next_blast_leaves_out(walk, patient):
     expect(page.locator("#preview .bubble")).to_contain_text("One more time")
     walk.next("review")
     expect(page.locator("main")).to_contain_text("opted out")
-    page.get_by_role("link", name="Audience").click()
+    page.locator(".steps").get_by_role("link", name="Audience").click()
     page.get_by_role("searchbox", name="Find a patient to explain").fill(patient.last_name)
     page.get_by_role("button", name=patient.last_name).click()
     expect(page.locator("#audience-found")).to_contain_text("Not in the audience")
