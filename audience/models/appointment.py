@@ -44,13 +44,13 @@ class Appointment(PracticeModel):
             # Which patients come for something, or to somebody: missed and cancelled appointments do not say it.
             models.Index(
                 fields=["practice", "purpose", "starts_on"],
-                include=["patient"],
+                include=["patient", "status"],
                 condition=models.Q(status__in=["checked_in", "scheduled"]),
                 name="appointment_purpose",
             ),
             models.Index(
                 fields=["practice", "provider", "starts_on"],
-                include=["patient"],
+                include=["patient", "status"],
                 condition=models.Q(status__in=["checked_in", "scheduled"]),
                 name="appointment_provider",
             ),
