@@ -11,6 +11,7 @@ Locks are taken in this order, also by a merge (audience.tag_changes): job, part
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
@@ -188,7 +189,7 @@ def _take_off(tag: Tag, ids: list[int], undone: TagJobPart | None) -> list[int]:
     return _run(_TAKE_OFF, tag, ids, put_at=undone.done_at if undone else None)
 
 
-def _run(statement: str, tag: Tag, ids: list[int], **values: object) -> list[int]:
+def _run(statement: str, tag: Tag, ids: list[int], **values: Any) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, {"practice": current_practice_id(), "tag": tag.pk, "ids": ids} | values)
         return sorted(pk for (pk,) in cursor.fetchall())

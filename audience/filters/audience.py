@@ -164,7 +164,9 @@ class Audience:
             )
             for each in self.definition.chosen
         ]
-        requirements = [*self.requirements, *([self.household] if self.household else [])]
+        requirements: list[Requirement | Household] = [*self.requirements]
+        if self.household:
+            requirements.append(self.household)
         required = [Line(each.key, each.words, False, next(answers), each.why(patient)) for each in requirements]
         return Explanation(tuple(filters), tuple(required))
 

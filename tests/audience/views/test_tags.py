@@ -50,7 +50,7 @@ def test_the_page_says_how_many_carry_a_tag_and_where_it_is_used(uma, vip, north
         CampaignFactory(name="Autumn", definition=filtered_by(vip))
         TagFactory(name="np start", reserved=True), TagFactory(name="not qualified", always_excluded=True)
     page = uma.get(PAGE).text
-    for words in ("Filter of the blast", "Autumn", "after a new patient", "Keeps announcements away"):
+    for words in ("Filter of the blast", "Autumn", "After a new patient", "Keeps announcements away"):
         assert words in page
     assert "cannot be deleted while it is used in 1 place" in page
     assert "VIP" not in uma.get(PAGE, {"q": "start"}, headers=HTMX).text
