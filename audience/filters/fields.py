@@ -48,31 +48,23 @@ class AnyOf(forms.MultipleChoiceField):
         return f"list of {', '.join(str(key) for key, _ in self.choices)}"  # type: ignore[union-attr]
 
 
-class Dollars(forms.DecimalField):
+class Dollars(forms.Field):
     """An amount typed in dollars ("2,000", "99.50"), taken as US cents and stored as it is said in dollars."""
 
     widget = forms.TextInput(attrs={"inputmode": "decimal", "size": 8})
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(max_digits=11, decimal_places=2, **given)
-
-    def to_python(self, value: Any) -> int | None:  # type: ignore[override]
-        dollars = super().to_python(str(value or "").replace("$", "").replace(",", ""))
-        if dollars is None:
+    def to_python(self, value: Any) -> int | None:
+        words = str(value or "").strip().removeprefix("$").replace(",", "")
+        if not words:
             return None
-        if not dollars.is_finite() or dollars != round(dollars, 2) or abs(dollars) >= 10**9:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", words):
             raise forms.ValidationError("give dollars and cents, such as 250 or 99.50.")
-        return int(dollars * 100)
-
-    def validate(self, value: Any) -> None:
-        forms.Field.validate(self, value)
-
-    def run_validators(self, value: Any) -> None:
-        """Everything is said in `to_python`: the decimal's own limits would count cents."""
+        whole, _, part = words.partition(".")
+        return int(whole) * 100 + int(part.ljust(2, "0"))
 
     def stored(self, cents: int) -> str:
-        whole, part = divmod(abs(cents), 100)
-        return f"{'-' if cents < 0 else ''}{whole}" + (f".{part:02}" if part else "")
+        whole, part = divmod(cents, 100)
+        return f"{whole}.{part:02}" if part else str(whole)
 
     def shape(self) -> str:
         return "US dollars, as 250 or 99.50"

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from django.http import QueryDict
 
 from audience.filters import REGISTRY, Audience, BadDefinition, validate
 from audience.filters.choices import ColumnWords, Rows
@@ -17,14 +18,14 @@ ADULTS = {"key": "age", "mode": "include", "value": {"min": 18}}
 LAST_VISIT = {"key": "last_visit", "value": {"range": "ago", "least": 6, "most": 18, "unit": "months"}}
 
 
-def picked(key):
+def picked(key, name="Ours"):
     """One row, made now, for each field that picks rows and needs one; a word for those that need words."""
     found = {}
-    for name, field in REGISTRY[key].form.base_fields.items():
+    for field_name, field in REGISTRY[key].form.base_fields.items():
         if isinstance(field, Rows) and field.required:
-            found[name] = [make(field.model).pk]
+            found[field_name] = [make(field.model, name).pk]
         elif isinstance(field, ColumnWords | Beginnings) and field.required:
-            found[name] = ["02118"]
+            found[field_name] = ["02118"]
     return found | ({"beginnings": ["M54"]} if key == "diagnosis" else {})
 
 
@@ -93,6 +94,48 @@ def only(key, value, mode="include"):
         only("tags", {"match": "any", "tags": [2**63]}),
         only("tags", {"match": "any", "tags": list(range(1, 60))}),
         only("tags", {"match": "any", "tags": "1; DROP TABLE"}),
+        only("has_future_appointment", {"has": "yes", "purposes": ["Massage"]}),
+        only("purpose", {"which": "appointment", "purposes": []}),
+        only("purpose", {"which": "someday", "purposes": [1]}),
+        only("purpose", {"which": "appointment", "range": "whenever", "purposes": [1]}),
+        only("provider", {"which": "primary", "providers": [True]}),
+        only("provider", {"which": "primary", "providers": {"pk": 1}}),
+        only("visit_count", {"compare": "more", "visits": 3}),
+        only("visit_count", {"compare": "exactly"}),
+        only("visit_count", {"compare": "exactly", "visits": -1}),
+        only("birthday_month", {"months": ["13"]}),
+        only("birthday_month", {"months": []}),
+        only("service", {"range": "ever"}),
+        only("service", {"range": "next", "most": 7, "unit": "days", "codes": [1]}),
+        only("diagnosis", {"which": "ever"}),
+        only("diagnosis", {"which": "ever", "beginnings": ["M54%"]}),
+        only("diagnosis", {"which": "ever", "beginnings": ["M" * 13]}),
+        only("diagnosis", {"which": "ever", "beginnings": [f"M{n}" for n in range(101)]}),
+        only("case_type", {"which": "closed", "types": [1]}),
+        only("care_phase", {"phases": ["bored"]}),
+        only("insurer", {"which": "now", "insurers": list(range(1, 60))}),
+        only("total_paid", {}),
+        only("total_paid", {"min": "a lot"}),
+        only("total_paid", {"min": "1.005"}),
+        only("total_paid", {"min": "NaN"}),
+        only("total_paid", {"min": "1e30"}),
+        only("total_paid", {"min": "1e400000000"}),
+        only("total_paid", {"min": 10**12}),
+        only("total_paid", {"min": 99.5}),
+        only("total_paid", {"min": "500", "max": "100"}),
+        only("city", {"cities": []}),
+        only("city", {"cities": [" "]}),
+        only("city", {"cities": ["Bos\x00ton"]}),
+        only("city", {"cities": ["x" * 201]}),
+        only("zip", {"zips": []}),
+        only("zip", {"zips": ["0"]}),
+        only("zip", {"zips": ["02*"]}),
+        only("zip", {"zips": ["02118", "'; --"]}),
+        only("reachable", {"by": "fax", "category": "announcement"}),
+        only("reachable", {"by": "text", "category": "everything"}),
+        only("household", {"what": "surname"}),
+        only("received", {"campaigns": ["Autumn"], "range": "ever"}),
+        only("replied", {"campaigns": [], "days": 0}),
         only("last_visit", {"range": "whenever"}),
         only("last_visit", {"range": "ago", "unit": "months"}),
         only("last_visit", {"range": "ago", "least": 18, "most": 6, "unit": "months"}),
@@ -145,6 +188,57 @@ def test_a_deleted_or_foreign_tag_finds_nobody_instead_of_everybody(match, mode,
         audience = Audience(in_northside, definition, TODAY)
         assert audience.count() == 0
         assert audience.breakdown().count == 0
+
+
+@pytest.mark.parametrize("mode", ["include", "exclude"])
+@pytest.mark.parametrize(
+    "key,name",
+    [
+        (each.key, name)
+        for each in REGISTRY.values()
+        for name, field in each.form.base_fields.items()
+        if isinstance(field, Rows)
+    ],
+)
+def test_no_filter_takes_another_practices_rows(key, name, mode, in_northside, southside):
+    """To a definition they are rows that are gone: it is refused, and one already stored finds nobody."""
+    PatientFactory()
+    model = REGISTRY[key].form.base_fields[name].model
+    with practice_scope(southside):
+        theirs = make(model, "Theirs").pk
+    ours = make(model).pk
+    value = REGISTRY[key].initial | picked(key, "More of ours") | {name: [ours, theirs]}
+    definition = only(key, value, mode)
+    with pytest.raises(BadDefinition, match="no longer exists"):
+        validate(definition)
+    audience = Audience(in_northside, definition, TODAY)
+    assert audience.count() == 0
+    assert "Theirs" not in audience.sentence()
+    validate(only(key, value | {name: [ours]}, mode))
+
+
+@pytest.mark.parametrize("typed,stored,said", [("$2,000", "2000", "$2,000.00"), ("99.50", "99.50", "$99.50")])
+def test_dollars_are_typed_and_stored_as_people_say_them(typed, stored, said):
+    form = REGISTRY["total_paid"].form.of({"min": typed})
+    assert form.is_valid() and form.json == {"min": stored}
+    again = REGISTRY["total_paid"].form.of(form.json)
+    assert again.is_valid() and again.json == form.json
+    assert REGISTRY["total_paid"].describe(form.cleaned_data) == f"total paid {said} or more"
+
+
+def test_codes_are_typed_in_one_line_and_each_counts_once():
+    data = QueryDict(mutable=True)
+    data["f0-zips"] = " 02118, m5v;021  02118"
+    form = REGISTRY["zip"].form(data, prefix="f0")
+    assert form.is_valid() and form.json == {"zips": ["02118", "M5V", "021"]}
+    assert 'value="02118, M5V, 021"' in str(REGISTRY["zip"].form.of(form.json)["zips"])
+
+
+def test_no_page_says_what_a_patient_has_paid(in_northside):
+    patient = PatientFactory(total_paid_cents=123456)
+    for value in ({"min": "1000"}, {"max": "1000"}, {"min": "2000"}, {"min": "1000", "max": "2000"}):
+        (line,) = Audience(in_northside, only("total_paid", value), TODAY).explain(patient).filters
+        assert "1,234" not in line.why and line.why.startswith("Has paid")
 
 
 def test_strings_from_a_form_mean_the_same_as_numbers():
