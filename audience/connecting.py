@@ -83,6 +83,14 @@ def run(connection: EhrConnection, *, from_start: bool) -> tuple[EhrSync, bool]:
     return asked, is_new
 
 
+def stop(connection: EhrConnection) -> EhrSync | None:
+    """Ends the run under way, if there is one. Raises Refused while a worker is at it."""
+    stopped = sync.stop(connection)
+    if stopped:
+        audit.record("ehr.run_stopped", connection, sync=stopped.pk)
+    return stopped
+
+
 def test(connection: EhrConnection) -> EhrTest:
     asked = tryout.ask(connection)
     audit.record("ehr.tested", connection, test=asked.pk)

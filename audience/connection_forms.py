@@ -1,7 +1,7 @@
 """What an Administrator says about a connection to an EHR. Nothing outside is asked here: the test does that."""
 
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -15,6 +15,7 @@ from audience.models import EhrConnection
 Kind, Level, Algorithm = EhrConnection.Kind, EhrConnection.Level, EhrConnection.Algorithm
 _SCHEDULES = {15: "Every 15 minutes", 30: "Every 30 minutes", 60: "Every hour", 240: "Every 4 hours"}
 _SCHEDULES |= {720: "Every 12 hours", 1440: "Once a day"}
+_EVERY: list[tuple[Any, str]] = [*_SCHEDULES.items(), ("", "Only when somebody presses Run now")]
 _LEVELS = {
     Level.PATIENT: "Bulk export of all patients (most EHRs)",
     Level.GROUP: "Bulk export of a group of patients",
@@ -28,7 +29,7 @@ _POLLED = [(kind, kinds.words(kind)) for kind in sorted(TYPES, key=kinds.place)]
 class ConnectionForm(forms.ModelForm):
     every = forms.TypedChoiceField(
         label="How often",
-        choices=[*_SCHEDULES.items(), ("", "Only when somebody presses Run now")],
+        choices=_EVERY,
         coerce=int,
         empty_value=None,
         required=False,
@@ -44,7 +45,7 @@ class ConnectionForm(forms.ModelForm):
 
     class Meta:
         model = EhrConnection
-        fields = ("name",)
+        fields: tuple[str, ...] = ("name",)
         help_texts = {"name": "As your staff call the EHR."}
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -52,14 +53,17 @@ class ConnectionForm(forms.ModelForm):
         left = {} if self.instance.pk else connecting.left_behind()
         if left:
             offered = [(source, f"Goes on with the {n:,} from “{source}”") for source, n in sorted(left.items())]
-            self.fields["goes_on_with"].choices = [("", "No: everybody in it is new"), *offered]
+            self._offer("goes_on_with", [("", "No: everybody in it is new"), *offered])
         else:
             del self.fields["goes_on_with"]
         if self.instance.pk:
             self.initial["every"] = self.instance.every_minutes or ""
             if self.instance.every_minutes and self.instance.every_minutes not in _SCHEDULES:
                 own = (self.instance.every_minutes, f"Every {self.instance.every_minutes} minutes")
-                self.fields["every"].choices = [own, *self.fields["every"].choices]
+                self._offer("every", [own, *_EVERY])
+
+    def _offer(self, name: str, choices: list[tuple[Any, str]]) -> None:
+        cast(forms.ChoiceField, self.fields[name]).choices = choices
 
     @property
     def changed_fields(self) -> list[str]:

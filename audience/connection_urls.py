@@ -16,6 +16,7 @@ urlpatterns = [
     path("<int:pk>/remove/", connections.remove, name="remove"),
     path("<int:pk>/test/", connection_runs.test, name="test"),
     path("<int:pk>/run/", connection_runs.run, name="run"),
+    path("<int:pk>/stop/", connection_runs.stop, name="stop"),
     path("<int:pk>/runs/<int:sync_pk>/", connection_runs.sync, name="sync"),
     path("<int:pk>/runs/<int:sync_pk>/rejected.csv", connection_runs.rejected, name="rejected"),
 ]

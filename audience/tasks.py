@@ -1,6 +1,7 @@
 """What the audience has to do by itself as time passes."""
 
 from audience import opt_out_lists, rollups, tagging
+from audience.ehr.live import sync as sync_process
 from audience.ehr.live import tryout
 from audience.ehr.live.locks import place
 from audience.ehr.live.sync import work
@@ -38,6 +39,11 @@ def sync(practice_id: int, connection_id: int) -> None:
     with place() as free:
         if free:
             work(Practice.objects.get(pk=practice_id), connection_id, Patience(_PATIENCE))
+
+
+@app.task(name="audience.tidy_up", expires=300)
+def tidy_up(practice_id: int, sync_id: int) -> None:
+    sync_process.tidy_up(Practice.objects.get(pk=practice_id), sync_id)
 
 
 @app.task(name="audience.try_out", expires=300, soft_time_limit=_LONGEST_TEST, time_limit=_LONGEST_TEST + 60)

@@ -16,7 +16,7 @@ from audience.ehr.live.trouble import Refused
 from audience.models import EhrSync, ImportRejection, ImportRun
 from audience.spreadsheet import spreadsheet
 from audience.tasks import sync as sync_task
-from audience.tasks import try_out
+from audience.tasks import tidy_up, try_out
 from audience.views.connection_progress import by_kind
 from audience.views.connections import MANAGE, find
 from trackstat.celery import ring
@@ -48,6 +48,21 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         if not is_new:
             messages.info(request, "It is running already.")
         ring(sync_task, request.practice.pk, pk)
+    return redirect_to(request, request.practice.url("connections:connection", pk))
+
+
+@require_POST
+@needs(MANAGE)
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    found = find(pk)
+    try:
+        stopped = connecting.stop(found)
+    except Refused as refused:
+        messages.error(request, f"{refused}.")
+    else:
+        if stopped:
+            ring(tidy_up, request.practice.pk, stopped.pk)
+            messages.success(request, "The run is stopped. The next one asks for the same again.")
     return redirect_to(request, request.practice.url("connections:connection", pk))
 
 

@@ -83,6 +83,7 @@ DOORS: dict[str, Door] = {
     "connections:switch": Door(post=EHR, args=("connection",), data={"on": "1"}),
     "connections:test": Door(post=EHR, args=("connection",)),
     "connections:run": Door(post=EHR, args=("connection",)),
+    "connections:stop": Door(post=EHR, args=("connection",)),
     "connections:sync": Door(get=EHR, args=("connection", "sync")),
     "connections:rejected": Door(get=EHR, args=("connection", "sync")),
     # A list is a file: without one the form asks for it.

@@ -130,7 +130,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "It was interrupted on our side; nothing is lost.",
         f"Run it again. If it happens twice: {_OPERATOR[0].lower()}{_OPERATOR[1:]}",
     ),
-    (r"Begun again from the start|Stopped by hand", "Somebody here ended this run.", "There is nothing to do."),
+    (
+        r"Begun again from the start|Stopped by hand",
+        "Somebody here ended this run.",
+        "The next run asks for the same again.",
+    ),
 )
 
 

@@ -77,6 +77,27 @@ def _forget(connection: EhrConnection) -> None:
             _end(old, EhrSync.State.FAILED, problem="Begun again from the start")
 
 
+def stop(connection: EhrConnection) -> EhrSync | None:
+    """Ends the sync under way; None when there is none. Within the practice. Raises Refused while one is at work."""
+    with _alone(connection) as mine:
+        if not mine:
+            raise Refused("It is at work at this moment: a run can be stopped while it waits for the EHR")
+        found = EhrSync.objects.filter(connection=connection, finished_at=None).first()
+        if found:
+            _end(found, EhrSync.State.FAILED, problem="Stopped by hand")
+        return found
+
+
+def tidy_up(practice: Practice, sync_id: int) -> None:
+    """After `stop`: what was fetched already is thrown away, and the server told that the export can go."""
+    with practice_scope(practice):
+        found = EhrSync.objects.select_related("connection").filter(pk=sync_id).first()
+    if found:
+        with _alone(found.connection) as mine:
+            if mine:
+                _Sync(practice, found, Patience(0), lambda progress: None).throw_away()
+
+
 def _alone(connection: EhrConnection) -> AbstractContextManager[bool]:
     return lock(f"ehr sync {connection.practice_id} {connection.pk}")
 
@@ -235,6 +256,9 @@ class _Sync:
         with practice_scope(self.practice):
             _end(self.sync, EhrSync.State.FAILED, problem=words)
             self._settle(state=EhrConnection.State.FAILING, problem=words)
+        self.throw_away()
+
+    def throw_away(self) -> None:
         if self.connection.kind == EhrConnection.Kind.FHIR:
             try:
                 server = Server(self.connection, Patience(0))

@@ -3,12 +3,14 @@
 import datetime as dt
 import re
 import socket
+from contextlib import nullcontext
 
 import pytest
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from audience.ehr.live import sync
 from audience.models import EhrConnection, EhrSync, EhrTest, ImportRejection, ImportRun, Patient
 from tests.audience.connections.conftest import ROOT, SERVER, add_run, desk
 from tests.factories import PatientFactory
@@ -183,6 +185,22 @@ def test_while_a_run_is_under_way_what_it_needs_stays_as_it_is(olive, server):
     assert [(one.client_id, one.key_id) for one in olive.connections()] == [("trackstat", server.key_id)]
     olive.post(f"{server.pk}/edit/", SERVER | {"every": "1440"})
     assert olive.connections()[0].every_minutes == 1440
+
+
+def test_a_run_that_waits_is_stopped_and_one_at_work_is_not(olive, server, northside, monkeypatch):
+    olive.post(f"{server.pk}/run/")
+    assert "Stop this run" in olive.get(f"{server.pk}/")
+    with monkeypatch.context() as patched:
+        patched.setattr(sync, "_alone", lambda connection: nullcontext(False))
+        assert "It is at work at this moment" in olive.post(f"{server.pk}/stop/").text
+    assert [one.is_over for one in olive.syncs()] == [False]
+    assert "Stopped by hand" in olive.post(f"{server.pk}/stop/").text
+    olive.post(f"{server.pk}/stop/")
+    assert [(one.state, one.problem) for one in olive.syncs()] == [("failed", "Stopped by hand")]
+    olive.post(f"{server.pk}/edit/", SERVER | {"client_id": "other"})
+    assert [(one.client_id, one.state) for one in olive.connections()] == [("other", "new")]
+    with practice_scope(northside):
+        assert AuditEvent.objects.filter(action="ehr.run_stopped").count() == 1
 
 
 def test_switching_on_twice_is_on_and_off_keeps_the_schedule(olive, server):

@@ -144,7 +144,7 @@ def test_an_import_that_stops_leaves_the_moment_where_it_was_and_is_tried_again(
         raise RuntimeError("disk")
 
     with monkeypatch.context() as during:
-        during.setattr(syncing, "import_folder", broken)
+        during.setattr(syncing, "import_export", broken)
         sync = clinic.sync()
     assert (sync.is_over, sync.problem, clinic.connection.marker) == (False, "Stopped by RuntimeError", "")
     assert clinic.sync().state == "done"
