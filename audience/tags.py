@@ -50,7 +50,7 @@ def put_on(tag: Tag, patients: Patient | QuerySet[Patient], by: User | None = No
     """
     chosen = _chosen(tag, patients)
     if tag.always_excluded:
-        list(chosen.select_for_update().order_by("pk").values_list("pk", flat=True))
+        list(chosen.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
     sql, values = chosen.order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -90,7 +90,7 @@ def refuse_reserved(tag: Tag) -> None:
 
 def lock_patients(ids: list[int]) -> None:
     """Before a tag that keeps announcements away goes on: arming a message holds its patient under a share lock."""
-    list(Patient.everyone.filter(pk__in=ids).select_for_update().order_by("pk").values_list("pk", flat=True))
+    list(Patient.everyone.filter(pk__in=ids).select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def _record(action: str, tag: Tag, patients: Patient | QuerySet[Patient], n: int, by: User | None) -> None:

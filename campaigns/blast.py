@@ -147,7 +147,8 @@ def insert_members(campaign: Campaign, patients: QuerySet) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO campaigns_audiencemember (practice_id, campaign_id, patient_id)
-                SELECT %s, %s, matching.id FROM ({sql}) AS matching (id) ON CONFLICT DO NOTHING""",
+                SELECT %s, %s, matching.id FROM ({sql}) AS matching (id) ORDER BY matching.id
+                ON CONFLICT DO NOTHING""",
             [campaign.practice_id, campaign.pk, *values],
         )
         return cursor.rowcount

@@ -12,9 +12,11 @@ from audience import consent, tags
 from audience.ehr import compare
 from audience.ehr.run import import_folder
 from audience.models import ContactPoint, Patient, Tag
+from campaigns import blast
 from messaging import checks
 from tests.audience.ehr.exports import appointment, claim, own, patient, write
 from tests.audience.ehr.outcome import state, written
+from tests.factories import CampaignFactory
 from trackstat.tenancy.scope import practice_scope
 
 PATIENTS = 150
@@ -38,7 +40,9 @@ def export_of(folder, year: int):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_importing_while_messages_are_armed_tags_put_on_and_patients_opt_out(northside, tmp_path, monkeypatch):
+def test_importing_while_audiences_load_messages_are_armed_tags_put_on_and_people_opt_out(
+    northside, tmp_path, monkeypatch
+):
     monkeypatch.setattr(compare, "CHUNK", 40)
     import_folder(northside, export_of(tmp_path, 2020))
     with practice_scope(northside):
@@ -46,6 +50,8 @@ def test_importing_while_messages_are_armed_tags_put_on_and_patients_opt_out(nor
         people = list(Patient.objects.values_list("pk", flat=True))
         numbers = list(ContactPoint.objects.filter(channel="text").values_list("address", flat=True))
         tag = Tag.objects.create(name="held", always_excluded=True)
+        women = {"primary": None, "filters": [{"key": "sex", "mode": "include", "value": {"sex": ["female"]}}]}
+        campaign = CampaignFactory(definition=women, require=[])
     over, failures, waits, opted_out = threading.Event(), [], [], set()
 
     def again_and_again(act):
@@ -74,6 +80,10 @@ def test_importing_while_messages_are_armed_tags_put_on_and_patients_opt_out(nor
             tags.put_on(tag, Patient.objects.filter(pk__in=dice.sample(people, 60)))
             tags.take_off(tag, Patient.objects.all())
 
+    def load(dice):
+        with practice_scope(northside):
+            assert blast.load(campaign, None) > 0
+
     def opt_out(dice):
         number = dice.choice(numbers)
         with practice_scope(northside):
@@ -81,7 +91,7 @@ def test_importing_while_messages_are_armed_tags_put_on_and_patients_opt_out(nor
         opted_out.add(number)
         time.sleep(0.01)
 
-    threads = [threading.Thread(target=again_and_again, args=[act]) for act in (arm, arm, put_tag_on, opt_out)]
+    threads = [threading.Thread(target=again_and_again, args=[act]) for act in (arm, arm, load, put_tag_on, opt_out)]
     for thread in threads:
         thread.start()
     try:
