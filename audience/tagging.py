@@ -190,8 +190,9 @@ def _take_off(tag: Tag, ids: list[int], undone: TagJobPart | None) -> list[int]:
 
 
 def _run(statement: str, tag: Tag, ids: list[int], **values: Any) -> list[int]:
+    known: dict[str, Any] = {"practice": current_practice_id(), "tag": tag.pk, "ids": ids}
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"practice": current_practice_id(), "tag": tag.pk, "ids": ids} | values)
+        cursor.execute(statement, known | values)
         return sorted(pk for (pk,) in cursor.fetchall())
 
 
