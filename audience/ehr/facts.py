@@ -12,7 +12,7 @@ from audience.ehr.staging import rows, run
 class Fact(NamedTuple):
     """`name`: of the tables (`ehr_…` staged, `audience_…` ours). `keys` tell the rows of one entry apart.
 
-    `values`: column → SQL over the staged row `f`, the row there is `t`, and what `joins` brings.
+    `values`: column → SQL over the staged row `f`, its entry `e`, the row there is `t`, and what `joins` brings.
     """
 
     name: str
@@ -37,7 +37,11 @@ FACTS = (
         _code("audience_diagnosiscode"),
     ),
     Fact("service", {"code_id": "code.id", "visit_on": "f.visit_on"}, {}, _code("audience_servicecode")),
-    Fact("payment", {"payer": "f.payer"}, {"amount_cents": "f.amount_cents", "paid_on": "f.paid_on"}),
+    Fact(
+        "payment",
+        {"payer": "f.payer"},
+        {"amount_cents": "f.amount_cents", "paid_on": "f.paid_on", "about": "e.about_key"},
+    ),
     Fact(
         "coverage",
         {"insurer_id": "insurer.id"},
@@ -108,7 +112,10 @@ def _same(fact: Fact) -> str:
 
 
 def count_entries() -> list[tuple[str, str, str, int]]:
-    """Resource type, what becomes of its records (new, changed, unchanged, joined, left_out), why, and how many."""
+    """Resource type, what becomes of its records (new, changed, unchanged, joined, left_out), why, and how many.
+
+    Only of those that were read: what was made of others stands in no line.
+    """
     changes = " UNION ALL ".join(
         [
             *(f"SELECT external_id, was_patient_id IS NOT NULL FROM ehr_{fact.name}_change" for fact in FACTS),
@@ -124,7 +131,7 @@ def count_entries() -> list[tuple[str, str, str, int]]:
         FROM ehr_entry e
         LEFT JOIN (SELECT external_id, bool_or(known) AS is_known FROM ({changes}) of (external_id, known) GROUP BY 1) c
                ON c.external_id = e.external_id
-        WHERE e.resource_type <> '' GROUP BY 1, 2, 3""")
+        WHERE e.resource_type <> '' AND e.line > 0 GROUP BY 1, 2, 3""")
 
 
 def apply_facts(of: dict[str, Any]) -> None:

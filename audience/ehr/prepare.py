@@ -17,6 +17,8 @@ from audience.ehr.zones import zones_of
 
 # Tables whose rows belong to an entry.
 FACTS = ("ehr_diagnosis", "ehr_service", "ehr_payment", "ehr_coverage")
+# Why a payment notice makes no payment.
+ANNOUNCED = "Its bill says the same"
 _SAME_AGE = "The same id came twice with different contents and no date that tells which is newer"
 
 
@@ -165,13 +167,16 @@ def _find_bills() -> None:
         UPDATE ehr_entry n SET patient_key = bill.patient_key
         FROM ehr_entry bill
         WHERE n.patient_key = '' AND n.left_out = '' AND bill.external_id = n.about_key AND bill.patient_key <> ''""")
-    run("""
-        UPDATE ehr_entry n SET left_out = 'Its bill says the same'
+    run(
+        """
+        UPDATE ehr_entry n SET left_out = %(announced)s
         FROM ehr_entry bill
         WHERE n.resource_type = 'PaymentNotice' AND n.left_out = ''
           AND n.about_key IN (bill.external_id, bill.about_key) AND bill.entry <> n.entry
           AND bill.resource_type <> 'PaymentNotice'
-          AND EXISTS (SELECT FROM ehr_payment p WHERE p.entry = bill.entry)""")
+          AND EXISTS (SELECT FROM ehr_payment p WHERE p.entry = bill.entry)""",
+        {"announced": ANNOUNCED},
+    )
     run("DELETE FROM ehr_payment p USING ehr_entry n WHERE n.entry = p.entry AND n.left_out <> ''")
 
 

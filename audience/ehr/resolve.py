@@ -5,7 +5,7 @@ Nothing else changes these rows meanwhile: one import runs at a time for each pr
 
 from typing import Any
 
-from audience.ehr.prepare import FACTS
+from audience.ehr.prepare import ANNOUNCED, FACTS
 from audience.ehr.staging import analyze, run
 
 # More than anyone reads; the counts of the run are complete all the same.
@@ -51,7 +51,12 @@ def _find_billed_before(of: dict[str, Any]) -> None:
 
 
 def drop_repeated_facts(of: dict[str, Any]) -> None:
-    """What an explanation of benefit repeats of its claim's services and diagnoses, the claim says."""
+    """What an explanation of benefit repeats of its claim's services and diagnoses, the claim says.
+
+    What a notice announced of a payment, the bill says, whichever of the two came with an earlier export.
+    """
+    _leave_out_announced(of)
+    _take_back_announced(of)
     for name in ("service", "diagnosis"):
         run(
             f"""DELETE FROM ehr_{name} f USING ehr_entry e
@@ -62,6 +67,42 @@ def drop_repeated_facts(of: dict[str, Any]) -> None:
             of,
         )
         analyze(f"ehr_{name}")
+
+
+def _leave_out_announced(of: dict[str, Any]) -> None:
+    run(
+        """UPDATE ehr_entry n SET left_out = %(announced)s
+           FROM audience_patient p
+           JOIN audience_payment t ON t.practice_id = %(practice)s AND t.patient_id = p.id
+           WHERE n.resource_type = 'PaymentNotice' AND n.left_out = ''
+             AND p.practice_id = %(practice)s AND p.source = %(source)s AND p.external_id = n.patient_key
+             AND t.source = %(source)s AND n.about_key IN (t.external_id, t.about)
+             AND split_part(t.external_id, '/', 1) <> 'PaymentNotice'
+             AND NOT EXISTS (SELECT FROM ehr_entry s WHERE s.external_id = t.external_id)""",
+        of | {"announced": ANNOUNCED},
+    )
+    run("""DELETE FROM ehr_payment f USING ehr_entry n
+           WHERE n.entry = f.entry AND n.resource_type = 'PaymentNotice' AND n.left_out <> ''""")
+
+
+def _take_back_announced(of: dict[str, Any]) -> None:
+    """Notices of earlier exports about a bill that says now what was paid: an entry each that states nothing."""
+    run(
+        """INSERT INTO ehr_entry
+           SELECT (SELECT least(min(entry), 0) FROM ehr_entry) - row_number() OVER (), '', 0, NULL, 'PaymentNotice',
+                  external_id, patient_key, %(announced)s, about
+           FROM (SELECT DISTINCT t.external_id, p.external_id AS patient_key, t.about
+                 FROM ehr_entry bill
+                 JOIN audience_patient p ON p.practice_id = %(practice)s AND p.source = %(source)s
+                      AND p.external_id = bill.patient_key
+                 JOIN audience_payment t ON t.practice_id = %(practice)s AND t.patient_id = p.id
+                 WHERE bill.resource_type NOT IN ('', 'PaymentNotice') AND bill.left_out = ''
+                   AND EXISTS (SELECT FROM ehr_payment f WHERE f.entry = bill.entry)
+                   AND t.source = %(source)s AND t.about <> '' AND t.about IN (bill.external_id, bill.about_key)
+                   AND split_part(t.external_id, '/', 1) = 'PaymentNotice'
+                   AND NOT EXISTS (SELECT FROM ehr_entry s WHERE s.external_id = t.external_id)) known""",
+        of | {"announced": ANNOUNCED},
+    )
 
 
 def store_rejections(of: dict[str, Any]) -> None:

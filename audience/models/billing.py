@@ -39,6 +39,9 @@ class Payment(PracticeModel):
     patient = PracticeForeignKey("audience.Patient", models.CASCADE, related_name="payments")
     source = models.CharField(max_length=40)
     external_id = models.CharField(max_length=200, help_text="Type and id in the EHR, e.g. ExplanationOfBenefit/7.")
+    about = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Type and id of the bill that it pays."
+    )
     payer = models.CharField(max_length=7, choices=Payer)
     amount_cents = models.BigIntegerField(help_text="US cents; less than 0 where it was paid back.")
     paid_on = models.DateField(null=True)
