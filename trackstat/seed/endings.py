@@ -50,7 +50,7 @@ _TEXTS = (
 _EMAILS = (
     (11, Ending("undelivered", "hard_bounce", 3, "bounce", dt.timedelta(seconds=3))),
     (6, Ending("undelivered", "soft_bounce", 60, "bounce", dt.timedelta(seconds=60))),
-    (7, Ending("delivered", back="unsubscribe")),
+    (20, Ending("delivered", back="unsubscribe")),
 )
 _VALIDITY = {
     "30006": ContactPoint.Validity.LANDLINE,
