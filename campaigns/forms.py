@@ -90,6 +90,13 @@ class DripForm(forms.Form):
         initial="Happy birthday, {{PatientFirstName|dear patient}}! All the best from {{PracticeName}}.",
     )
 
+    one_per_household = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="One message a household and day",
+        help_text="Where two share the phone or mailbox, the eldest gets it.",
+    )
+
     def clean(self):
         cleaned = super().clean()
         if cleaned.get("channel") == Channel.EMAIL and not cleaned.get("subject"):

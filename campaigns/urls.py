@@ -1,14 +1,22 @@
 from django.urls import path
 
+from campaigns.models import Campaign
 from campaigns.views import audience, drips, households, lists, message, moves, name, preview, review, saved, tagging
 
 app_name = "campaigns"
+# Views that are the same for drips are told so; else they are about blasts.
+DRIP = {"kind": Campaign.Kind.DRIP}
 urlpatterns = [
     path("blasts/", lists.blasts, name="blasts"),
     path("blasts/new/", name.new_blast, name="new_blast"),
     path("drips/", lists.drips, name="drips"),
     path("drips/new/", drips.new_drip, name="new_drip"),
     path("drips/<int:pk>/", drips.drip, name="drip"),
+    path("drips/<int:pk>/audience/", audience.drip_audience, name="drip_audience"),
+    path("drips/<int:pk>/audience/save/", audience.save_audience, DRIP, name="save_drip_audience"),
+    path("drips/<int:pk>/audience/why/", audience.explain, DRIP, name="explain_drip"),
+    path("drips/<int:pk>/audience/use/", saved.use_audience, DRIP, name="use_drip_audience"),
+    path("drips/<int:pk>/audience/keep/", saved.keep_audience, DRIP, name="keep_drip_audience"),
     path("blasts/<int:pk>/", review.blast, name="blast"),
     path("blasts/<int:pk>/name/", name.name, name="name"),
     path("blasts/<int:pk>/audience/", audience.audience, name="audience"),

@@ -1,4 +1,4 @@
-"""Step 2: the audience builder, hosted for a blast."""
+"""The audience builder, hosted for a blast (step 2 of its wizard) and for a drip (beside its trigger)."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +30,18 @@ NEXT = {"message": "campaigns:message", "review": "campaigns:review"}
 
 @require_GET
 @needs("campaigns.change_campaign")
+def drip_audience(request: HttpRequest, pk: int) -> HttpResponse:
+    """Who of those with a reason gets it. Nothing is loaded: a drip looks again each time it starts for somebody."""
+    campaign = find(pk, Campaign.Kind.DRIP)
+    context: dict[str, Any] = {}
+    if not wants_part(request):
+        context = {"campaign": campaign, "editable": campaign.may_be_edited} | origin(request, campaign)
+        context["offered"] = offered() if campaign.may_be_edited else []
+    return builder_of(request, campaign).respond(request, "campaigns/drip_audience.html", **context)
+
+
+@require_GET
+@needs("campaigns.change_campaign")
 def audience(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = find(pk, Campaign.Kind.BLAST)
     context = around(request, campaign, "audience") | origin(request, campaign) if not wants_part(request) else {}
@@ -42,8 +54,8 @@ def audience(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @needs("campaigns.change_campaign")
-def save_audience(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = find(pk, Campaign.Kind.BLAST)
+def save_audience(request: HttpRequest, pk: int, kind: str = Campaign.Kind.BLAST) -> HttpResponse:
+    campaign = find(pk, kind)
     definition, require = posted(request.POST)
     try:
         drafts.save_definition(campaign, definition, require, version_of(request, campaign), request.user)
@@ -103,8 +115,8 @@ def undo_removal(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 @needs("campaigns.change_campaign")
-def explain(request: HttpRequest, pk: int) -> HttpResponse:
-    return builder_of(request, find(pk, Campaign.Kind.BLAST)).explain(request)
+def explain(request: HttpRequest, pk: int, kind: str = Campaign.Kind.BLAST) -> HttpResponse:
+    return builder_of(request, find(pk, kind)).explain(request)
 
 
 @require_GET
@@ -159,6 +171,8 @@ def builder_of(
 ) -> Builder:
     """For the campaign as saved, or with what is being tried out."""
     trying = definition is not None
+    if campaign.kind == Campaign.Kind.DRIP:
+        return _builder_of_drip(request, campaign, definition, require)
     loaded = Patient.objects.filter(pk__in=campaign.members.values("patient_id"))
     names = {
         "page": "audience",
@@ -187,4 +201,24 @@ def builder_of(
         loaded_at=campaign.loaded_at,
         hidden={"version": campaign.version},
         editable=campaign.may_be_edited,
+    )
+
+
+def _builder_of_drip(
+    request: HttpRequest, campaign: Campaign, definition: dict | None, require: list[str] | None
+) -> Builder:
+    """Its trigger narrows it, so the filters may be blank; households are looked at when messages are written."""
+    trying = definition is not None
+    names = {"page": "drip_audience", "save": "save_drip_audience", "explain": "explain_drip"}
+    return Builder(
+        request.practice,
+        definition if trying else campaign.definition,
+        require if trying else campaign.require,
+        today(request.practice),
+        {use: request.practice.url(f"campaigns:{name}", campaign.pk) for use, name in names.items()},
+        channels=campaign.channels(),
+        category=campaign.category,
+        hidden={"version": campaign.version},
+        editable=campaign.may_be_edited,
+        may_be_blank=True,
     )

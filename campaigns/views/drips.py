@@ -4,10 +4,12 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
+from audience.filters import BadDefinition
 from campaigns import drafts
 from campaigns.forms import DripForm
 from campaigns.models import Campaign, Step
 from campaigns.problems import problems
+from campaigns.recipients import audience_of
 from campaigns.standing import stop_preview, too_late
 from campaigns.triggers import trigger_for
 from campaigns.views.audience import version_of
@@ -55,6 +57,7 @@ def _save(form: DripForm, campaign: Campaign, step: Step | None, by: User, versi
     said = form.cleaned_data
     try:
         drafts.rename(campaign, said["name"], version, by)
+        drafts.save_household(campaign, said["one_per_household"], campaign.version, by)
         drafts.save_step(
             campaign,
             said["channel"],
@@ -88,7 +91,7 @@ def _meanwhile(campaign: Campaign) -> str:
 
 
 def _initial(campaign: Campaign, step: Step | None) -> dict:
-    initial = {"name": campaign.name}
+    initial = {"name": campaign.name, "one_per_household": campaign.one_per_household}
     if step:
         initial |= {"channel": step.channel, "time_of_day": step.time_of_day}
         initial |= {"subject": step.content.subject, "body": step.content.body} if step.content else {}
@@ -108,10 +111,22 @@ def _page(request: HttpRequest, form: DripForm, campaign: Campaign | None) -> Ht
         found = problems(campaign) if campaign.may_be_edited else []
         context |= {
             "trigger": trigger_for(campaign.trigger).describe(campaign.trigger_value),
+            "sentence": _who(campaign),
+            "may_change": may_change,
             "blockers": blockers(request.practice, request.membership, campaign, found),
             **_at_rest(campaign),
         }
     return page(request, "campaigns/drip.html", status=422 if form.errors else 200, **context)
+
+
+def _who(campaign: Campaign) -> str:
+    """The filters in words, or what is wrong with them; '' without any."""
+    if not campaign.definition.get("primary") and not campaign.definition.get("filters"):
+        return ""
+    try:
+        return audience_of(campaign).sentence()
+    except BadDefinition as bad:
+        return str(bad)
 
 
 def _at_rest(campaign: Campaign) -> dict:

@@ -1,4 +1,4 @@
-"""A blast and saved audiences: start from one, keep the filters as one. And whether a scheduled one stays fresh."""
+"""Campaigns and saved audiences: start from one, keep the filters as one. And whether a scheduled blast stays fresh."""
 
 from collections.abc import Collection
 from typing import Any
@@ -20,14 +20,17 @@ from trackstat.tenancy.models import Practice
 from trackstat.tenancy.permissions import needs
 
 BUILD = "audience.view_audience"
+# The page with a campaign's filters.
+PAGES = {Campaign.Kind.BLAST: "campaigns:audience", Campaign.Kind.DRIP: "campaigns:drip_audience"}
+USE = {Campaign.Kind.BLAST: "campaigns:use_audience", Campaign.Kind.DRIP: "campaigns:use_drip_audience"}
 # Offered in the menu, which is searched.
 OFFERED = 500
 
 
 @require_POST
 @needs("campaigns.change_campaign")
-def use_audience(request: HttpRequest, pk: int) -> HttpResponse:
-    campaign = find(pk, Campaign.Kind.BLAST)
+def use_audience(request: HttpRequest, pk: int, kind: str = Campaign.Kind.BLAST) -> HttpResponse:
+    campaign = find(pk, kind)
     given = request.POST.get("saved", "")
     chosen = get_object_or_404(SavedAudience.objects, pk=int(given[:18]) if given.isdecimal() else 0)
     try:
@@ -36,14 +39,14 @@ def use_audience(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, f"“{chosen.name}” was not taken. {refused}")
     else:
         messages.success(request, f"These are the filters of “{chosen.name}” now.")
-    return redirect_to(request, request.practice.url("campaigns:audience", campaign.pk))
+    return redirect_to(request, request.practice.url(PAGES[campaign.kind], campaign.pk))
 
 
 @require_POST
 @needs(BUILD)
-def keep_audience(request: HttpRequest, pk: int) -> HttpResponse:
+def keep_audience(request: HttpRequest, pk: int, kind: str = Campaign.Kind.BLAST) -> HttpResponse:
     """The campaign's filters, as they are saved in it, under a name."""
-    campaign = find(pk, Campaign.Kind.BLAST)
+    campaign = find(pk, kind)
     name, description = request.POST.get("name", ""), request.POST.get("description", "")
     try:
         made = saved.create(name, description, campaign.definition, campaign.require, request.user)
@@ -52,7 +55,7 @@ def keep_audience(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         drafts.begin_with(campaign, made)
         messages.success(request, f"Saved as “{made.name}”. Other campaigns can start from it, too.")
-    return redirect_to(request, request.practice.url("campaigns:audience", campaign.pk))
+    return redirect_to(request, request.practice.url(PAGES[campaign.kind], campaign.pk))
 
 
 @require_POST
@@ -70,9 +73,10 @@ def origin(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     """For the page: which saved audience the filters began as, and whether either has changed since."""
     began = campaign.saved_audience
     if began is None:
-        return {"began": None}
+        return {"began": None, "use_url": request.practice.url(USE[campaign.kind], campaign.pk)}
     return {
         "began": began,
+        "use_url": request.practice.url(USE[campaign.kind], campaign.pk),
         "began_same": (campaign.definition, campaign.require) == (began.definition, began.require),
         "began_changed": began.version != campaign.saved_version,
         "may_build": request.membership.can(BUILD),
