@@ -74,7 +74,7 @@ def test_a_blast_whose_audience_has_changed_asks_and_a_drip_that_paused_itself_i
         rebuild(office.practice)
     page.goto(f"/{office.practice.slug}/campaigns/blasts/{pk}/review/")
     walk.ready().click()
-    expect(page.locator("main")).to_contain_text("1 patient came to match your filters")
+    expect(page.locator("main")).to_contain_text("1 came")
     expect(page.get_by_role("button", name="Send to 5 patients")).to_be_visible()
     walk.look("confirm")
 

@@ -76,6 +76,9 @@ def test_another_process_that_is_at_it_is_left_alone(clinic, owner):
         "SELECT pg_advisory_lock(hashtextextended(%s, 0))",
         [f"ehr sync {clinic.practice.pk} {clinic.connection.pk}"],
     )
+    with practice_scope(clinic.practice):
+        clinic.connection.marker = "2026-11-01T00:00:00Z"
+        clinic.connection.save()
     sync = clinic.sync()
     assert (sync.is_over, clinic.facts("ehr.token")) == (False, [])
     with practice_scope(clinic.practice), pytest.raises(syncing.Refused, match="at work"):
