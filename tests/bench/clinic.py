@@ -146,7 +146,7 @@ SELECT practice_id, channel, address,
 INSERT INTO audience_patienttag (practice_id, patient_id, tag_id)
 SELECT DISTINCT m.id, m.id * 1000000 + n, m.id * 10000 + tag
   FROM made m, generate_series(1, m.patients) n, generate_series(1, 3) k,
-       LATERAL (SELECT 1 + floor(power(random(), 2) * {TAGS})::bigint AS tag WHERE k > 0) chosen
+       LATERAL (SELECT 1 + floor(power(random(), 2) * {TAGS})::bigint AS tag WHERE k > 0 AND n > 0) chosen
  WHERE random() < CASE tag WHEN 1 THEN 0.1 ELSE 0.5 END
 """,
     "case": f"""
