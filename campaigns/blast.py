@@ -22,6 +22,7 @@ __all__ = [
     "Changes",
     "Problem",
     "changes",
+    "enrol_members",
     "insert_members",
     "launch",
     "load",
@@ -117,6 +118,11 @@ def launch(campaign: Campaign) -> int:
     """
     first = campaign.steps.filter(position=1).first()
     due_at = first_due(first) if first else now()
+    return enrol_members(campaign, due_at, due_at + WORTH_SENDING)
+
+
+def enrol_members(campaign: Campaign, due_at: dt.datetime, not_after: dt.datetime) -> int:
+    """Everyone of the loaded audience who is not enrolled yet; how many they are. Times are UTC."""
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO campaigns_enrollment (practice_id, campaign_id, patient_id, occurrence, state, reason,
@@ -124,7 +130,7 @@ def launch(campaign: Campaign) -> int:
                SELECT practice_id, campaign_id, patient_id, %s, 'active', '', 1, %s, %s, trackstat.now()
                FROM campaigns_audiencemember WHERE practice_id = %s AND campaign_id = %s
                ON CONFLICT DO NOTHING""",
-            [LAUNCH, due_at, due_at + WORTH_SENDING, campaign.practice_id, campaign.pk],
+            [LAUNCH, due_at, not_after, campaign.practice_id, campaign.pk],
         )
         return cursor.rowcount
 

@@ -3,13 +3,10 @@
 Who does not match any more is left out in any case, when the messages are written (campaigns.engine).
 """
 
-import datetime as dt
-
-from django.db import connection
 from django.db.models import Exists, Max, OuterRef
 
 from audience.filters import BadDefinition
-from campaigns.blast import LAUNCH, insert_members
+from campaigns.blast import LAUNCH, enrol_members, insert_members
 from campaigns.models import Campaign, Enrollment, Step
 from campaigns.problems import whole_database
 from campaigns.recipients import audience_of, practice_in_scope
@@ -43,22 +40,9 @@ def freshen(campaign: Campaign) -> int:
         )
         return _say(campaign, 0, f"{more} {too_many}", refused=coming)
     insert_members(campaign, newcomers)
-    added = _enrol(campaign, due["at"], due["until"])
+    added = enrol_members(campaign, due["at"], due["until"])
     get = "gets" if added == 1 else "get"
     return _say(campaign, added, f"{_patients(added)} came to match until its time came and {get} it, too.")
-
-
-def _enrol(campaign: Campaign, due_at: dt.datetime, not_after: dt.datetime) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO campaigns_enrollment (practice_id, campaign_id, patient_id, occurrence, state, reason,
-                   next_position, due_at, not_after, enrolled_at)
-               SELECT practice_id, campaign_id, patient_id, %s, 'active', '', 1, %s, %s, trackstat.now()
-               FROM campaigns_audiencemember WHERE practice_id = %s AND campaign_id = %s
-               ON CONFLICT DO NOTHING""",
-            [LAUNCH, due_at, not_after, campaign.practice_id, campaign.pk],
-        )
-        return cursor.rowcount
 
 
 def _say(campaign: Campaign, added: int, words: str, **detail: int) -> int:
