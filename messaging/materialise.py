@@ -27,11 +27,29 @@ from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import current_practice_id
 
 BATCH = 5000
-# What `messaging.models.message.new_token` takes, in one go for a batch.
-TOKEN_BYTES = 12
+# What `messaging.models.message.new_token` makes, in one go for a batch: three bytes are four characters.
+TOKEN_BYTES, TOKEN_LENGTH = 12, 16
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _json = msgspec.json.Encoder().encode
+
+
+class Recipient(NamedTuple):
+    """What is known of a due message's patient and address; `place` is the message's in the batch, from 1."""
+
+    place: int
+    first_name: str
+    last_name: str
+    preferred_name: str
+    # None also where the words name no dates.
+    next_visit_at: dt.datetime | None
+    last_visit_on: dt.date | None
+    contact_point_id: int | None
+    address: str
+    validity: str | None
+    opted_out: bool
+    introduced: bool
+    deceased: bool
+    tagged: bool
 
 
 class Addressed(NamedTuple):
@@ -71,7 +89,7 @@ def materialise(
     Runs in the caller's transaction and practice. Whoever cannot be written to, or is spared, gets a row that is born
     aborted, with the reason. Raises MergeError for content that could not be saved.
     """
-    practice = Practice.objects.get(pk=current_practice_id())
+    practice, moment, names = Practice.objects.get(pk=current_practice_id()), now(), _fields_used(content)
     constants: dict[str, Any] = {
         "practice": practice.pk,
         "channel": content.channel,
@@ -81,14 +99,15 @@ def materialise(
         "campaign": campaign_id,
         "step": step_id,
         "repeat": repeat,
+        "now": moment,
     }
     inserted = 0
     with transaction.atomic(), connection.cursor() as cursor:
         for batch in batched(due, BATCH, strict=False):
             # Everything is read before: while a COPY is open the connection takes no other statement.
-            recipients = _recipients(content.channel, category, batch)
-            reasons = _reasons(content.channel, recipients, spare)
-            rows = list(_rows(content, identity, practice, recipients, reasons))
+            recipients = _recipients(content.channel, category, batch, with_dates=_name_dates(names))
+            reasons = _reasons(content.channel, batch, recipients, spare)
+            rows = list(_rows(content, names, identity, practice, moment, batch, recipients, reasons))
             cursor.execute(_TEMPORARY)
             with cursor.copy(_COPY) as copy:
                 copy.set_types(_TYPES)
@@ -99,83 +118,101 @@ def materialise(
     return inserted
 
 
-def _recipients(channel: str, category: str, due: Sequence[Due]) -> list[tuple]:
-    """Each due message with what is known of its patient and address; every address has its contact point."""
-    found = _read(channel, category, due)
-    if any(row[_ADDRESS] and row[_POINT] is None for row in found):
+def _recipients(channel: str, category: str, due: Sequence[Due], *, with_dates: bool) -> list[Recipient]:
+    """Those of the due messages whose patient there is, in order; every address has its contact point."""
+    patients = prepared.array(each.patient_id for each in due)
+    values = {
+        "practice": current_practice_id(),
+        "channel": channel,
+        "announcement": category == Category.ANNOUNCEMENT,
+        "patients": patients,
+        "dates": with_dates,
+    }
+    found = _read(channel, values)
+    if any(each.address and each.contact_point_id is None for each in found):
         with connection.cursor() as cursor:
-            patients = [each.patient_id for each in due]
             cursor.execute(_ADD_POINTS[channel], [channel, current_practice_id(), patients])
-        found = _read(channel, category, due)
+        found = _read(channel, values)
     return found
 
 
-def _read(channel: str, category: str, due: Sequence[Due]) -> list[tuple]:
+def _read(channel: str, values: dict[str, Any]) -> list[Recipient]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _RECIPIENTS[channel],
-            {
-                "practice": current_practice_id(),
-                "channel": channel,
-                "announcement": category == Category.ANNOUNCEMENT,
-                "enrollments": prepared.array(each.enrollment_id for each in due),
-                "patients": prepared.array(each.patient_id for each in due),
-                "dues": prepared.array(_microseconds(each.due_at) for each in due),
-                "ends": prepared.array(_microseconds(each.not_after) for each in due),
-            },
-        )
-        return cursor.fetchall()
+        cursor.execute(_RECIPIENTS[channel], values)
+        return list(map(Recipient._make, cursor.fetchall()))
 
 
-def _microseconds(moment: dt.datetime) -> int:
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1)
-
-
-def _reasons(channel: str, recipients: list[tuple], spare: Spare | None) -> list[str]:
+def _reasons(channel: str, due: Sequence[Due], recipients: list[Recipient], spare: Spare | None) -> list[str]:
     """For each recipient why the message is born aborted, '' where it is not."""
-    reasons = []
-    for recipient in recipients:
-        _, address, validity, opted_out, _, deceased, tagged = recipient[_POINT:]
-        reasons.append(
-            unreachable(channel, address, validity or "unknown", opted_out=opted_out, deceased=deceased, tagged=tagged)
+    reasons = [
+        unreachable(
+            channel,
+            each.address,
+            each.validity or "unknown",
+            opted_out=each.opted_out,
+            deceased=each.deceased,
+            tagged=each.tagged,
         )
+        for each in recipients
+    ]
     if spare is None:
         return reasons
-    both = list(zip(recipients, reasons, strict=True))
-    spared = spare([Addressed(row[0], row[1], row[_POINT], row[2]) for row, reason in both if not reason])
-    return [reason or (Message.Reason.SAME_HOUSEHOLD if row[0] in spared else "") for row, reason in both]
+    both = [(due[each.place - 1], each, reason) for each, reason in zip(recipients, reasons, strict=True)]
+    spared = spare(
+        [
+            Addressed(owed.enrollment_id, owed.patient_id, each.contact_point_id, owed.due_at)
+            for owed, each, reason in both
+            if not reason and each.contact_point_id is not None
+        ]
+    )
+    return [
+        reason or (Message.Reason.SAME_HOUSEHOLD if owed.enrollment_id in spared else "") for owed, _, reason in both
+    ]
 
 
 def _rows(
-    content: Content, identity: SendingIdentity, practice: Practice, recipients: list[tuple], reasons: list[str]
+    content: Content,
+    names: list[str],
+    identity: SendingIdentity,
+    practice: Practice,
+    moment: dt.datetime,
+    due: Sequence[Due],
+    recipients: list[Recipient],
+    reasons: list[str],
 ) -> Iterable[tuple]:
-    zone, moment, shared = ZoneInfo(practice.settings.time_zone), now(), practice_values(practice)
+    zone, shared, with_dates = ZoneInfo(practice.settings.time_zone), practice_values(practice), _name_dates(names)
     is_text, toll_free = content.channel == Channel.TEXT, is_toll_free(identity.address)
-    names = _fields_used(content)
-    with_dates = any("Visit" in name for name in names)
-    noise = os.urandom(TOKEN_BYTES * len(recipients))
+    tokens = urlsafe_b64encode(os.urandom(TOKEN_BYTES * len(recipients))).decode()
     body, segments, with_line = "", 1, False
-    for place, recipient in enumerate(recipients):
-        enrollment_id, patient_id, due_at, not_after, first, last, preferred, next_visit, last_visit = recipient[:9]
-        point_id, address, _, _, introduced, _, _ = recipient[_POINT:]
-        values = shared | values_of(first, last, preferred, next_visit, last_visit, zone, moment, with_dates=with_dates)
+    for number, each in enumerate(recipients):
+        owed = due[each.place - 1]
+        values = shared | values_of(
+            each.first_name,
+            each.last_name,
+            each.preferred_name,
+            each.next_visit_at,
+            each.last_visit_on,
+            zone,
+            moment,
+            with_dates=with_dates,
+        )
         if is_text:
-            with_line = not introduced
+            with_line = not each.introduced
             body = text(content.body, values, with_opt_out_line=with_line)
             segments = max(1, count(body, toll_free).segments)
         yield (
-            enrollment_id,
-            patient_id,
-            point_id,
-            address,
+            owed.enrollment_id,
+            owed.patient_id,
+            each.contact_point_id,
+            each.address,
             body,
             _json({name: values[name] for name in names}).decode(),
-            urlsafe_b64encode(noise[place * TOKEN_BYTES : (place + 1) * TOKEN_BYTES]).decode(),
+            tokens[number * TOKEN_LENGTH : (number + 1) * TOKEN_LENGTH],
             segments,
             with_line,
-            reasons[place],
-            due_at,
-            not_after,
+            reasons[number],
+            owed.due_at,
+            owed.not_after,
         )
 
 
@@ -187,14 +224,16 @@ def _fields_used(content: Content) -> list[str]:
     return names
 
 
-_POINT, _ADDRESS = 9, 10
+def _name_dates(names: list[str]) -> bool:
+    return any("Visit" in name for name in names)
+
+
 _COLUMN = {Channel.TEXT: "cell", Channel.EMAIL: "email"}
 
 _RECIPIENTS = {
     channel: f"""
-SELECT d.enrollment_id, d.patient_id, timestamptz 'epoch' + d.due_at * interval '1 microsecond',
-       timestamptz 'epoch' + d.not_after * interval '1 microsecond',
-       p.first_name, p.last_name, p.preferred_name, p.next_visit_at, p.last_visit_on,
+SELECT d.place, p.first_name, p.last_name, p.preferred_name,
+       CASE WHEN %(dates)s THEN p.next_visit_at END, CASE WHEN %(dates)s THEN p.last_visit_on END,
        c.id, p.{column}, c.validity,
        coalesce(c.all_opted_out_at IS NOT NULL OR CASE WHEN %(announcement)s
            THEN c.announcement_opted_out_at ELSE c.appointment_opted_out_at END IS NOT NULL, false),
@@ -203,8 +242,7 @@ SELECT d.enrollment_id, d.patient_id, timestamptz 'epoch' + d.due_at * interval 
        %(announcement)s AND EXISTS (
            SELECT FROM audience_patienttag pt JOIN audience_tag t ON t.practice_id = pt.practice_id AND t.id = pt.tag_id
             WHERE pt.practice_id = %(practice)s AND pt.patient_id = p.id AND t.always_excluded)
-  FROM unnest(%(enrollments)s::bigint[], %(patients)s::bigint[], %(dues)s::bigint[], %(ends)s::bigint[])
-       WITH ORDINALITY AS d (enrollment_id, patient_id, due_at, not_after, place)
+  FROM unnest(%(patients)s::bigint[]) WITH ORDINALITY AS d (patient_id, place)
   JOIN audience_patient p ON p.practice_id = %(practice)s AND p.id = d.patient_id
   LEFT JOIN audience_contactpoint c
     ON c.practice_id = %(practice)s AND c.channel = %(channel)s AND c.address = p.{column} AND p.{column} <> ''
@@ -217,7 +255,7 @@ _ADD_POINTS = {
     channel: f"""
 INSERT INTO audience_contactpoint (practice_id, channel, address, validity, validity_reason, opted_out_by_patient)
 SELECT DISTINCT practice_id, %s, {column}, 'unknown', '', false FROM audience_patient
- WHERE practice_id = %s AND id = ANY(%s) AND {column} <> ''
+ WHERE practice_id = %s AND id = ANY(%s::bigint[]) AND {column} <> ''
     ON CONFLICT DO NOTHING
 """
     for channel, column in _COLUMN.items()
@@ -239,11 +277,11 @@ _INSERT = f"""
 INSERT INTO messaging_message (
     practice_id, channel, category, patient_id, contact_point_id, identity_id, content_id, campaign_id, step_id,
     enrollment_id, repeat, to_address, body, merge_values, token, segments, has_opt_out_line, state, reason, error_code,
-    due_at, not_after, next_at, tries, done_at)
+    due_at, not_after, next_at, tries, done_at, created_at)
 SELECT %(practice)s, %(channel)s, %(category)s, patient_id, contact_point_id, %(identity)s, %(content)s, %(campaign)s,
        %(step)s, enrollment_id, %(repeat)s, to_address, body, merge_values::jsonb, token, segments, has_opt_out_line,
        CASE reason WHEN '' THEN '{Message.State.PENDING}' ELSE '{Message.State.ABORTED}' END, reason, '',
-       due_at, not_after, due_at, 0, CASE reason WHEN '' THEN NULL ELSE trackstat.now() END
+       due_at, not_after, due_at, 0, CASE reason WHEN '' THEN NULL ELSE %(now)s END, %(now)s
   FROM pg_temp.materialising
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (practice_id, enrollment_id, step_id, repeat) WHERE enrollment_id IS NOT NULL DO NOTHING
 """

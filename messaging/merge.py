@@ -80,10 +80,10 @@ class Template:
 
     def render(self, values: Mapping[str, str], escape: Callable[[str], str] | None = None) -> str:
         """One pass: braces within a value stay what they are. Only values and fallbacks are escaped."""
-        parts = [self.words[0]]
-        for (name, fallback), words in zip(self.fields, self.words[1:], strict=True):
-            value = values.get(name) or fallback
-            parts += (escape(value) if escape else value, words)
+        put = [values.get(name) or fallback for name, fallback in self.fields]
+        parts = [""] * (len(self.words) + len(put))
+        parts[::2] = self.words
+        parts[1::2] = map(escape, put) if escape else put
         return "".join(parts)
 
     def missing(self, values: Mapping[str, str]) -> list[str]:

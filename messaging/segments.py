@@ -4,7 +4,7 @@ A segment is 140 bytes: 160 GSM-7 characters alone or 153 in a row (152 toll-fre
 `static/js/segments.js` counts by the same rules while somebody types.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import regex
 
@@ -14,6 +14,7 @@ _BASIC = frozenset(
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
 _GSM = _BASIC | _EXTENDED
+_BASIC_ASCII = "".join(filter(str.isascii, _BASIC)).encode()
 
 # What Twilio's Smart Encoding would write instead; done by us, so that what is counted is what is sent.
 _SMART = {
@@ -49,8 +50,7 @@ _SMART = {
 _PLAIN = str.maketrans({strange: plain for plain, many in _SMART.items() for strange in many})
 
 
-@dataclass(frozen=True, slots=True)
-class Segments:
+class Segments(NamedTuple):
     encoding: str
     characters: int
     segments: int
@@ -72,13 +72,18 @@ def plain(text: str) -> str:
 
 def count(text: str, toll_free: bool = False) -> Segments:
     """Counts the text as given: `plain` it first. Characters are what a person sees as one."""
-    if _BASIC.issuperset(text):
+    if _is_basic(text):
         return _count_gsm(text, 0, toll_free)
     if _GSM.issuperset(text):
         return _count_gsm(text, sum(map(text.count, _EXTENDED)), toll_free)
     clusters = regex.findall(r"\X", text)
     sizes = [len(cluster.encode("utf-16-le", "surrogatepass")) // 2 for cluster in clusters]
     return Segments(UCS_2, len(clusters), _fill(sizes, 70, 66 if toll_free else 67))
+
+
+def _is_basic(text: str) -> bool:
+    # Most texts are ASCII, where this takes a tenth of the time.
+    return not text.encode().translate(None, _BASIC_ASCII) if text.isascii() else _BASIC.issuperset(text)
 
 
 def _count_gsm(text: str, extended: int, toll_free: bool) -> Segments:
