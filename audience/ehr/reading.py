@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from audience.ehr.counts import Counts
-from audience.ehr.staging import Staging
+if TYPE_CHECKING:
+    from audience.ehr.counts import Counts
+    from audience.ehr.staging import Staging
 
 
 class Reading(NamedTuple):
@@ -31,7 +32,7 @@ Report = Callable[[Progress], None]
 class Reader(Protocol):
     """FHIR files today; a FHIR server or CSV files are others."""
 
-    def read(self, reading: Reading, tables: Staging, counts: Counts, report: Report) -> Mapping[str, int]:
+    def read(self, reading: Reading, tables: "Staging", counts: "Counts", report: Report) -> Mapping[str, int]:
         """Stages everything and counts what was "read" by resource type; answers how many of which types are not.
 
         A record is staged whole or as a `Rejection`. Nothing of the practice may be touched here.

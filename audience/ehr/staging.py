@@ -4,95 +4,35 @@ They belong to the database session, so a killed import leaves nothing behind, a
 COPY may fill them (it is refused on the practice's own tables).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
-from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
 from django.db import connection
 
-from audience.ehr.records import (
-    Rejection,
-    Staged,
-    StagedAlias,
-    StagedAppointment,
-    StagedCase,
-    StagedCaseDiagnosis,
-    StagedCoverage,
-    StagedDiagnosis,
-    StagedEntry,
-    StagedGone,
-    StagedMerge,
-    StagedOptOut,
-    StagedPatient,
-    StagedPayment,
-    StagedPlace,
-    StagedService,
-)
+from audience.ehr.packing import TABLES, Rows, columns, types
 
-TABLES: dict[type, str] = {
-    StagedPatient: "ehr_patient",
-    StagedAppointment: "ehr_appointment",
-    StagedCase: "ehr_case",
-    StagedCaseDiagnosis: "ehr_case_diagnosis",
-    StagedEntry: "ehr_entry",
-    StagedDiagnosis: "ehr_diagnosis",
-    StagedService: "ehr_service",
-    StagedPayment: "ehr_payment",
-    StagedCoverage: "ehr_coverage",
-    StagedPlace: "ehr_place",
-    StagedAlias: "ehr_alias",
-    StagedMerge: "ehr_merge",
-    StagedGone: "ehr_gone",
-    StagedOptOut: "ehr_opt_out",
-    Rejection: "ehr_rejection",
-}
-# Their rows carry the number of the entry that states them.
-_OF_AN_ENTRY = {StagedEntry, StagedDiagnosis, StagedService, StagedPayment, StagedCoverage}
-_COLUMN_TYPES = {
-    str: "text NOT NULL",
-    int: "bigint NOT NULL",
-    bool: "boolean NOT NULL",
-    bool | None: "boolean",
-    date: "date NOT NULL",
-    date | None: "date",
-    datetime: "timestamptz NOT NULL",
-    datetime | None: "timestamptz",
-}
 # Rows of a table held back until they go over in one COPY: few enough to stay in the processor's cache, enough to make
 # the round trip cheap.
 _BATCH = 300
+_COPY = "COPY pg_temp.{} FROM STDIN (FORMAT BINARY)"
 
 
-class Staging:
+class Staging(Rows):
     """The open temporary tables; `add` is cheap, rows go over in batches."""
 
-    def __init__(self) -> None:
-        self._held: dict[type, list[tuple]] = {kind: [] for kind in TABLES}
-        self._entry = 0
+    most = _BATCH
 
-    def add(self, record: Staged | Rejection) -> None:
-        self.add_all((record,))
-
-    def add_all(self, records: Iterable[Staged | Rejection]) -> None:
-        """The records of one resource, in their order."""
-        held = self._held
-        for record in records:
-            kind = type(record)
-            if kind in _OF_AN_ENTRY:
-                if kind is StagedEntry:
-                    self._entry += 1
-                held[kind].append((self._entry, *record))
-            else:
-                held[kind].append(record)
-            if len(held[kind]) >= _BATCH:
-                self._copy(kind, held[kind])
+    def add_packed(self, packed: Mapping[str, bytes]) -> None:
+        """What others packed (`Rows.packed`), with entries numbered by them."""
+        for table, rows in packed.items():
+            with connection.cursor() as cursor, cursor.copy(_COPY.format(table)) as copy:
+                copy.write(rows)
 
     def flush(self) -> None:
         """Everything that was added is in the tables."""
-        for kind, held in self._held.items():
-            self._copy(kind, held)
+        for kind in self.held:
+            self._full(kind)
 
     def finish(self) -> None:
         """Everything is in the tables now, and the planner knows how much it is."""
@@ -109,24 +49,15 @@ class Staging:
             run(statement)
         analyze(*TABLES.values())
 
-    def _copy(self, kind: type, held: list[tuple]) -> None:
+    def _full(self, kind: type) -> None:
+        held = self.held[kind]
         if not held:
             return
-        with (
-            connection.cursor() as cursor,
-            cursor.copy(f"COPY pg_temp.{TABLES[kind]} FROM STDIN (FORMAT BINARY)") as copy,
-        ):
-            copy.set_types([declared.split()[0] for declared in _columns(kind).values()])
+        with connection.cursor() as cursor, cursor.copy(_COPY.format(TABLES[kind])) as copy:
+            copy.set_types(types(kind))
             for row in held:
                 copy.write_row(row)
         held.clear()
-
-
-@cache
-def _columns(kind: type) -> dict[str, str]:
-    """Name and declaration of each column of a record's table."""
-    of_entry = {"entry": int} if kind in _OF_AN_ENTRY else {}
-    return {name: _COLUMN_TYPES[of] for name, of in (of_entry | get_type_hints(kind)).items()}
 
 
 @contextmanager
@@ -134,8 +65,8 @@ def staging() -> Iterator[Staging]:
     """Opens the tables on this thread's connection, and drops them at the end."""
     _drop()
     for kind, table in TABLES.items():
-        columns = ", ".join(f"{name} {declared}" for name, declared in _columns(kind).items())
-        run(f"CREATE TEMPORARY TABLE {table} ({columns})")
+        declared = ", ".join(f"{name} {of}" for name, of in columns(kind).items())
+        run(f"CREATE TEMPORARY TABLE {table} ({declared})")
     try:
         yield Staging()
     finally:

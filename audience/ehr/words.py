@@ -5,10 +5,33 @@ An unknown word never decides anything by itself: what the standard fields say t
 
 import re
 
-from audience.models import Appointment, Patient
 
-AppointmentStatus = Appointment.Status
-InactiveReason = Patient.InactiveReason
+# The models' own values, written out: `fhir/shaper.py` maps words without Django.
+class AppointmentStatus:
+    SCHEDULED = "scheduled"
+    CHECKED_IN = "checked_in"
+    MISSED = "missed"
+    CANCELLED = "cancelled"
+
+
+class InactiveReason:
+    INACTIVE = "inactive"
+    DISCHARGED = "discharged"
+    ARCHIVED = "archived"
+    DECEASED = "deceased"
+
+
+class Sex:
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class Payer:
+    INSURER = "insurer"
+    PATIENT = "patient"
+
 
 # What the EHR lists but nobody has booked, or booked by a slip.
 NO_APPOINTMENT = ""
@@ -40,7 +63,14 @@ ENCOUNTER_STATUS: dict[str, str] = {
     "unknown": NO_APPOINTMENT,
 }
 
-SEX = {sex.value: sex.value for sex in Patient.Sex} | {"m": Patient.Sex.MALE.value, "f": Patient.Sex.FEMALE.value}
+SEX = {
+    "female": Sex.FEMALE,
+    "male": Sex.MALE,
+    "other": Sex.OTHER,
+    "unknown": Sex.UNKNOWN,
+    "f": Sex.FEMALE,
+    "m": Sex.MALE,
+}
 
 # What a patient's status field may say where the EHR has one beside FHIR's `active`.
 INACTIVE_WORDS: dict[str, str] = {

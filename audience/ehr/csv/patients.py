@@ -106,10 +106,10 @@ def _phones(row: Cells, region: str) -> tuple[str, str, str]:
 def _inactive_reason(row: Cells) -> str:
     """Why a patient is not active; empty for an active one."""
     if _died(row["deceased"], row):
-        return InactiveReason.DECEASED.value
+        return InactiveReason.DECEASED
     status = row.meaning("status") if row.has("status") else ACTIVE
     if status == ACTIVE and row.has("is_inactive") and row.meaning("is_inactive") == YES:
-        return InactiveReason.INACTIVE.value
+        return InactiveReason.INACTIVE
     return "" if status == ACTIVE else status
 
 

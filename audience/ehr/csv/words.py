@@ -2,8 +2,11 @@
 
 import re
 
-from audience.ehr.words import INACTIVE_WORDS, NO_APPOINTMENT, AppointmentStatus, InactiveReason
-from audience.models import Category, Channel
+from audience.ehr.words import INACTIVE_WORDS, NO_APPOINTMENT
+from audience.models import Appointment, Category, Channel, Patient
+
+AppointmentStatus = Appointment.Status
+InactiveReason = Patient.InactiveReason
 
 YES, NO = "yes", "no"
 OPEN, CLOSED = "open", "closed"

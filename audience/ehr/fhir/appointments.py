@@ -16,6 +16,7 @@ _PROVIDERS = ("Practitioner", "PractitionerRole")
 _ATTENDING = {"ATND": 0, "PPRF": 0, "CON": 2, "REF": 3, "SPRF": 1}
 # The longest a visit is believed to last; an end further away is a slip of the keyboard or an inpatient stay.
 _LONGEST = timedelta(days=1)
+_NONE = timedelta(0)
 
 
 def appointment(found: Appointment, origin: Origin, zone: ZoneInfo, external_id: str) -> StagedAppointment:
@@ -124,4 +125,4 @@ def _first(actors: list[Target], kinds: tuple[str, ...], contained: list[Contain
 def _plausible_end(starts_at: datetime | None, ends_at: datetime | None) -> datetime | None:
     if starts_at is None or ends_at is None:
         return None
-    return ends_at if timedelta(0) <= ends_at - starts_at <= _LONGEST else None
+    return ends_at if _NONE <= ends_at - starts_at <= _LONGEST else None

@@ -39,10 +39,9 @@ from audience.ehr.words import (
     PAID_BY_PATIENT,
     SELF_PAYING,
     US_DOLLARS,
+    Payer,
 )
-from audience.models import Payment
 
-Payer = Payment.Payer
 _BILLS = ("Claim", "ExplanationOfBenefit", "Invoice")
 _NOTHING = "It states nothing that is kept"
 # More than any practice ever got at once, in cents; what is larger is a slip.
@@ -110,11 +109,11 @@ def _diagnoses(found: Bill, billed_on: date | None) -> Iterator[Staged]:
 def _payments(found: Bill, billed_on: date | None, zone: ZoneInfo) -> Iterator[Staged]:
     if found.payment and (amount := cents(found.payment.amount)):
         paid_on = clean.local_day(found.payment.date, "payment.date", zone) or billed_on
-        yield StagedPayment(Payer.INSURER.value, amount, paid_on)
+        yield StagedPayment(Payer.INSURER, amount, paid_on)
     totals = found.total if isinstance(found.total, list) else ()
     by_patient = sum(cents(total.amount) for total in totals if first_code(total.category) in PAID_BY_PATIENT)
     if by_patient:
-        yield StagedPayment(Payer.PATIENT.value, by_patient, billed_on)
+        yield StagedPayment(Payer.PATIENT, by_patient, billed_on)
 
 
 def _insurer(found: Bill, billed_on: date | None) -> list[Staged]:
@@ -202,7 +201,7 @@ def invoice(found: Invoice, origin: Origin, zone: ZoneInfo, external_id: str) ->
         left_out = left_out or "It has no amount"
     yield entry("Invoice", found, found.subject, origin, zone, external_id, left_out)
     if amount:
-        yield StagedPayment(Payer.PATIENT.value, amount, clean.local_day(found.date, "date", zone))
+        yield StagedPayment(Payer.PATIENT, amount, clean.local_day(found.date, "date", zone))
 
 
 def payment_notice(found: PaymentNotice, origin: Origin, zone: ZoneInfo, external_id: str) -> Iterator[Staged]:
@@ -220,7 +219,7 @@ def payment_notice(found: PaymentNotice, origin: Origin, zone: ZoneInfo, externa
     yield StagedEntry(*origin, changed, "PaymentNotice", f"PaymentNotice/{external_id}", "", left_out, about)
     if amount:
         paid_on = clean.local_day(found.payment_date or found.created, "paymentDate", zone)
-        yield StagedPayment(Payer.INSURER.value, amount, paid_on)
+        yield StagedPayment(Payer.INSURER, amount, paid_on)
 
 
 def cents(money: Money | None) -> int:

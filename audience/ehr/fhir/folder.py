@@ -27,6 +27,9 @@ LARGEST_DOCUMENT = 256 * 1024 * 1024
 # Where a single line goes on for longer than this, the rest of the file is given up.
 LONGEST_SKIP = 1024 * 1024 * 1024
 _UNPACKED_AT_ONCE = 256 * 1024
+# Bytes and lines after which a piece is complete.
+_PIECE = 1024 * 1024
+_LINES = 2000
 # After so many lines in a row without a resource, the rest of the file is not looked at.
 MOST_UNREADABLE = 10_000
 # Lists of records become 5 to 50 times smaller. What became smaller than this, and is large, is no list of records.
@@ -64,24 +67,61 @@ class Deletion(NamedTuple):
 Found = Resource | Deletion | Rejection
 
 
+class Streak:
+    """Lines of a file in a row in which no resource was found. `before`: how many came before the first resource."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.before: int | None = None
+        self.is_over = False
+
+    def resource(self) -> None:
+        if self.before is None:
+            self.before = max(self.lines - 1, 0)
+        self.lines = 0
+
+    def goes_on(self, lines: int, before: int | None, after: int) -> bool:
+        """After a piece of so many lines; False where the file is to be given up within it, which changes nothing."""
+        if self.lines + (lines if before is None else before) >= MOST_UNREADABLE:
+            return False
+        self.lines = self.lines + lines if before is None else after
+        return True
+
+
+class Piece(NamedTuple):
+    """Some whole lines of a file from line `line` on, or a document; or (`problem`) why something of it is not read."""
+
+    file: str
+    line: int
+    lines: int
+    body: bytes
+    streak: Streak
+    is_document: bool = False
+    problem: str = ""
+
+
 class Folder:
     """The FHIR files under a path (a folder, or one file).
 
     `total_bytes` and `bytes_read` are bytes on disk, so their quotient is the progress also of compressed files.
+    Links are not followed: who may write into the folder may not be allowed to read what they point to.
     """
 
     def __init__(self, path: Path, longest_line: int = LONGEST_LINE, largest_document: int = LARGEST_DOCUMENT):
         self.path = Path(path)
         self.longest_line = longest_line
         self.largest_document = largest_document
+        self.links: list[Path] = []
         if self.path.is_file():
             self.files = [self.path]
         elif self.path.is_dir():
-            self.files = sorted(
+            found = sorted(
                 file
                 for file in self.path.rglob("*")
-                if file.is_file() and not file.name.startswith(".") and file.suffix.lower() not in _SKIPPED_SUFFIXES
+                if not file.name.startswith(".") and file.suffix.lower() not in _SKIPPED_SUFFIXES
             )
+            self.files = [file for file in found if file.is_file() and not file.is_symlink()]
+            self.links = [file for file in found if file.is_symlink()]
         else:
             raise FileNotFoundError(f"There is no folder {self.path}")
         self.total_bytes = sum(file.stat().st_size for file in self.files)
@@ -94,57 +134,126 @@ class Folder:
 
     def read(self) -> Iterator[Found]:
         """Every resource and deletion, and a rejection for every line that is none."""
+        for piece in self.pieces():
+            yield from found_in(piece)
+
+    def pieces(self) -> Iterator[Piece]:
+        """All files in pieces of about a megabyte (a line or a document may be larger).
+
+        Whoever finds that the `streak` of a piece is over says so there, and the next piece is another file's.
+        """
+        for link in self.links:
+            yield Piece(self._name(link), 1, 0, b"", Streak(), problem=reasons.LINK)
         for file in self.files:
-            # Names that are no UTF-8 come as lone surrogates, which nothing can store.
-            name = str(file.relative_to(self.path) if file != self.path else file.name)[-200:]
-            name = name.encode("utf-8", "replace").decode()
+            name = self._name(file)
             try:
-                with file.open("rb") as raw:
+                with open(file, "rb", opener=self._open_file) as raw:
                     self._open = raw
                     yield from self._read_file(name, raw)
                     self._done_bytes += raw.seek(0, os.SEEK_END)
             except OSError:
-                yield Rejection(name, 1, "", "", reasons.UNREADABLE_FILE)
+                yield Piece(name, 1, 0, b"", Streak(), problem=reasons.UNREADABLE_FILE)
             finally:
                 self._open = None
 
-    def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Found]:
+    def _name(self, file: Path) -> str:
+        # Names that are no UTF-8 come as lone surrogates, which nothing can store.
+        name = str(file.relative_to(self.path) if file != self.path else file.name)[-200:]
+        return name.encode("utf-8", "replace").decode()
+
+    def _open_file(self, file: str, flags: int) -> int:
+        """What has become a link since it was found is none of the folder's files."""
+        return os.open(file, flags if file == str(self.path) else flags | os.O_NOFOLLOW)
+
+    def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Piece]:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
         stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), _UNPACKED_AT_ONCE) if packed else raw
-        number = taken = unreadable = 0
+        streak = Streak()
+        number = taken = size = 0
+        held: list[bytes] = []
+
+        def piece(last: int) -> Piece:
+            nonlocal size
+            made = Piece(name, last - len(held) + 1, len(held), b"".join(held), streak)
+            held.clear()
+            size = 0
+            return made
+
         try:
             first = stream.readline(self.longest_line + 1)
             if _is_document(first, name):
                 whole = first + stream.read(self.largest_document + 1 - len(first))
                 if len(whole) > self.largest_document:
-                    yield Rejection(name, 1, "", "", reasons.document_too_large(self.largest_document))
+                    problem = reasons.document_too_large(self.largest_document)
+                    yield Piece(name, 1, 0, b"", streak, problem=problem)
                 else:
-                    yield from _resources(name, 1, whole.removeprefix(_BOM).strip())
+                    yield Piece(name, 1, 0, whole.removeprefix(_BOM).strip(), streak, is_document=True)
                 return
             line = first.removeprefix(_BOM)
             while line:
                 number += 1
-                unreadable += 1
-                if len(line) > self.longest_line:
-                    yield Rejection(name, number, "", "", reasons.line_too_long(self.longest_line))
-                    if not _skip_line(stream, line):
-                        return
-                elif body := line.strip():
-                    for found in _resources(name, number, body):
-                        if not isinstance(found, Rejection):
-                            unreadable = 0
-                        yield found
                 taken += len(line)
+                if len(line) <= self.longest_line:
+                    held.append(line)
+                    size += len(line)
+                else:
+                    if held:
+                        yield piece(number - 1)
+                    yield Piece(name, number, 1, b"", streak, problem=reasons.line_too_long(self.longest_line))
+                    if streak.is_over or not _skip_line(stream, line):
+                        return
                 if packed and taken > UNPACKED_AT_LEAST and taken > UNPACKED_TIMES * raw.tell():
-                    yield Rejection(name, number, "", "", reasons.GZIP_BOMB)
+                    if held:
+                        yield piece(number)
+                    if not streak.is_over:
+                        yield Piece(name, number, 0, b"", streak, problem=reasons.GZIP_BOMB)
                     return
-                if unreadable >= MOST_UNREADABLE:
-                    yield Rejection(name, number, "", "", reasons.NO_RECORDS)
-                    return
+                if size >= _PIECE or len(held) >= min(_LINES, MOST_UNREADABLE):
+                    yield piece(number)
+                    if streak.is_over:
+                        return
                 line = stream.readline(self.longest_line + 1)
+            if held:
+                yield piece(number)
         except (EOFError, OSError, zlib.error):
-            yield Rejection(name, number + 1, "", "", reasons.BROKEN_GZIP if packed else reasons.UNREADABLE_FILE)
+            if held:
+                yield piece(number)
+            if not streak.is_over:
+                problem = reasons.BROKEN_GZIP if packed else reasons.UNREADABLE_FILE
+                yield Piece(name, number + 1, 0, b"", streak, problem=problem)
+
+
+def found_in(piece: Piece) -> Iterator[Found]:
+    """Every resource and deletion of a piece, and a rejection for every line that is none.
+
+    Line after line without a resource ends the file's `streak`, and nothing more is found in its pieces.
+    """
+    streak = piece.streak
+    if streak.is_over:
+        return
+    if piece.is_document:
+        yield from _resources(piece.file, piece.line, piece.body)
+        return
+    if piece.problem:
+        yield Rejection(piece.file, piece.line, "", "", piece.problem)
+    lines = [b""] * piece.lines if piece.problem else piece.body.removesuffix(b"\n").split(b"\n")
+    file = piece.file
+    for number, line in enumerate(lines, piece.line):
+        streak.lines += 1
+        if (start := _START.match(line)) and start[1] != b"Bundle":
+            streak.resource()
+            yield Resource(file, number, start[1].decode(), start[2].decode(), line, "")
+            continue
+        if body := line.strip():
+            for found in _resources(file, number, body):
+                if not isinstance(found, Rejection):
+                    streak.resource()
+                yield found
+        if streak.lines >= MOST_UNREADABLE:
+            streak.is_over = True
+            yield Rejection(piece.file, number, "", "", reasons.NO_RECORDS)
+            return
 
 
 def _is_document(first: bytes, name: str) -> bool:

@@ -58,12 +58,15 @@ def concept(*concepts: Concept | None) -> str:
     for one in concepts:
         if one is None:
             continue
-        codings = one.coding or ()
-        words = (APPOINTMENT_TYPES.get(code.code or "") for code in codings if "0276" in (code.system or ""))
-        found = one.text or next(filter(None, words), None) or next((c.display for c in codings if c.display), None)
-        if cleaned := printable(found or "", _LONGEST):
+        if cleaned := printable(one.text or _displayed(one), _LONGEST):
             return cleaned
     return ""
+
+
+def _displayed(one: Concept) -> str:
+    codings = one.coding or ()
+    words = (APPOINTMENT_TYPES.get(code.code or "") for code in codings if "0276" in (code.system or ""))
+    return next(filter(None, words), None) or next((c.display for c in codings if c.display), "")
 
 
 def display(reference: Reference | None, contained: Sequence[Contained] | None) -> str:

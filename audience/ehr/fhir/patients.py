@@ -67,12 +67,12 @@ def merges(found: Patient, external_id: str) -> Iterator[StagedMerge]:
 def _inactive_reason(found: Patient) -> str:
     """Why a patient is not active; empty for an active one. What is certain outranks what is only a word."""
     if found.deceased_boolean or found.deceased_date_time:
-        return InactiveReason.DECEASED.value
+        return InactiveReason.DECEASED
     if any(link.type == "replaced-by" for link in found.link or ()):
-        return InactiveReason.ARCHIVED.value
+        return InactiveReason.ARCHIVED
     if reason := inactive_reason(own_field(found.extension, "status")):
         return reason
-    return InactiveReason.INACTIVE.value if found.active is False else ""
+    return InactiveReason.INACTIVE if found.active is False else ""
 
 
 def _current(points: list[ContactPoint] | None, on: date) -> Iterator[ContactPoint]:

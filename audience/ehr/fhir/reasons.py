@@ -8,6 +8,7 @@ GZIP_BOMB = "The compressed file is many times larger than any record list would
 NO_RECORDS = "Line after line here is no record; the rest of the file was not read"
 BROKEN_GZIP = "The compressed file is damaged or cut off here; everything before this was read"
 UNREADABLE_FILE = "The file could not be read any further"
+LINK = "It is a link to another file; links are not followed"
 NO_TYPE = "Not a FHIR resource: its resourceType is no name of a type"
 NO_ID = "The resource has no id"
 NO_DELETION = "The deletion names no resource"

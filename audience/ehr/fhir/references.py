@@ -23,9 +23,10 @@ def target(reference: Reference | None) -> tuple[str, str]:
     """The kind of resource meant (empty if the reference does not say) and its key (empty if it has none)."""
     if reference is None:
         return "", ""
-    kind, address = reference.type or "", reference.reference or ""
-    if plain := _plain(address):
+    address = reference.reference or ""
+    if address and (plain := _plain(address)):
         return plain
+    kind = reference.type or ""
     if found := _CONDITIONAL.search(address):
         system, bar, value = unquote(found[2]).partition("|")
         return found[1], alias(Identifier(system, value) if bar else Identifier(None, system))

@@ -49,6 +49,8 @@ _SHAPES: dict[str, Any] = {
     **BILLING,
 }
 _decoders = {kind: msgspec.json.Decoder(shape) for kind, shape in _SHAPES.items()}
+# Types whose identifiers others may name them by.
+_IDENTIFIED = {kind for kind, shape in _SHAPES.items() if "identifier" in shape.__struct_fields__}
 # Nobody points at a patient by these, and they are better not held anywhere.
 _PRIVATE_SYSTEMS = ("us-ssn", "2.16.840.1.113883.4.1", "passport", "2.16.840.1.113883.4.3")
 
@@ -74,15 +76,17 @@ def stage(found: Resource | Deletion, reading: Reading) -> list[Staged] | Reject
 
 def _records(resource: Resource, kind: str, reading: Reading) -> list[Staged]:
     found = _decoders[kind].decode(resource.body)
-    external_id = text(found.id or resource.full_url.removeprefix("urn:uuid:"), "id", 170)
+    full_url = resource.full_url
+    external_id = text(found.id or full_url.removeprefix("urn:uuid:"), "id", 170)
     if not external_id:
         raise Rejected(reasons.NO_ID)
     records = list(_MAPPINGS[kind](found, Origin(resource.file, resource.line), reading, external_id))
-    if resource.full_url.startswith("urn:") and resource.full_url.removeprefix("urn:uuid:") != external_id:
-        records.append(StagedAlias(kind, resource.full_url, external_id))
-    for identifier in getattr(found, "identifier", None) or ():
-        if alias := _alias(identifier):
-            records.append(StagedAlias(kind, alias, external_id))
+    if full_url.startswith("urn:") and full_url.removeprefix("urn:uuid:") != external_id:
+        records.append(StagedAlias(kind, full_url, external_id))
+    if kind in _IDENTIFIED:
+        for identifier in found.identifier or ():
+            if alias := _alias(identifier):
+                records.append(StagedAlias(kind, alias, external_id))
     return records
 
 

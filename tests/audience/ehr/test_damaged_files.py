@@ -12,7 +12,7 @@ import pytest
 from audience.ehr.fhir import folder as folders
 from audience.ehr.fhir import reasons
 from audience.ehr.reading import Reading
-from audience.ehr.records import StagedDiagnosis, StagedEntry, StagedPatient
+from audience.ehr.records import Rejection, StagedDiagnosis, StagedEntry, StagedPatient
 from tests.audience.ehr.exports import ICD10, benefit, code, condition, patient, staged, write
 
 READING = Reading(dt.date(2026, 11, 21), ZoneInfo("America/New_York"))
@@ -85,6 +85,25 @@ def test_a_file_that_goes_away_while_reading_is_said(tmp_path):
     first, second = reading.read()
     assert (first.file, first.reason) == ("a.ndjson", reasons.UNREADABLE_FILE)
     assert second.external_id == "p2"
+
+
+def test_links_in_a_folder_are_not_followed(tmp_path):
+    write(tmp_path / "elsewhere", patient("secret"), name="others.ndjson")
+    write(tmp_path / "drop", patient("own"), name="own.ndjson")
+    write(tmp_path / "drop" / "below", patient("below"), name="below.ndjson")
+    (tmp_path / "drop" / "link.ndjson").symlink_to(tmp_path / "elsewhere" / "others.ndjson")
+    (tmp_path / "drop" / "all").symlink_to(tmp_path / "elsewhere")
+    records, rejections = staged(tmp_path / "drop", READING)
+    assert [record.external_id for record in records] == ["below", "own"]
+    assert [(one.file, one.reason) for one in rejections] == [("all", reasons.LINK), ("link.ndjson", reasons.LINK)]
+
+    swapped = folders.Folder(tmp_path / "drop")
+    (tmp_path / "drop" / "own.ndjson").unlink()
+    (tmp_path / "drop" / "own.ndjson").symlink_to(tmp_path / "elsewhere" / "others.ndjson")
+    assert reasons.UNREADABLE_FILE in [one.reason for one in swapped.read() if isinstance(one, Rejection)]
+    assert "secret" not in [one.external_id for one in swapped.read()]
+    (link,) = folders.Folder(tmp_path / "drop" / "link.ndjson").read()
+    assert link.external_id == "secret", "whoever names a file may name a link to it"
 
 
 def test_what_is_longer_than_its_column_never_gets_there(tmp_path):
