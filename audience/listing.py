@@ -10,8 +10,8 @@ from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from audience.filters.people import age_on
-from audience.filters.registry import NowOnce
 from audience.models import Appointment, Patient, PatientTag
+from trackstat.clock import now
 
 SIZE = 50
 # Key in the address → columns; a leading "-" turns all of them.
@@ -91,7 +91,7 @@ def in_order(patients: QuerySet[Patient], sort: str) -> QuerySet[Patient]:
 def with_details(patients: QuerySet[Patient], on: dt.date) -> list[Patient]:
     """The rows of one page with `age`, `upcoming` (moment of the next visit) and `tags`."""
     booked = Appointment.objects.filter(
-        patient=OuterRef("pk"), status=Appointment.Status.SCHEDULED, starts_at__gt=NowOnce()
+        patient=OuterRef("pk"), status=Appointment.Status.SCHEDULED, starts_at__gt=now()
     ).order_by("starts_at")
     found = patients.annotate(upcoming=Subquery(booked.values("starts_at")[:1])).prefetch_related(
         Prefetch("patient_tags", PatientTag.objects.select_related("tag").order_by("tag__name"))

@@ -1,4 +1,4 @@
-"""What is worked out from a patient's appointments, payments, bills and contact points, and kept.
+"""What is worked out from a patient's appointments, payments, bills, contact points and tags, and kept.
 
 The import keeps the rollups of the patients it touches, and `consent` those of a contact point it changes. All can be
 rebuilt for a whole practice at any time, as one statement each, which leaves rows alone that are right already.
@@ -64,15 +64,22 @@ _REACH = f"""
       AND (p.can_text, p.can_email) IS DISTINCT FROM (r.can_text, r.can_email)"""
 
 
+# Whoever changes tags keeps it by the database's own triggers.
+_KEPT_AWAY = """
+    UPDATE audience_patient p SET kept_away = NOT p.kept_away
+    WHERE p.practice_id = %(practice)s AND p.kept_away <> EXISTS (
+        SELECT FROM audience_patienttag c JOIN audience_tag t ON t.practice_id = c.practice_id AND t.id = c.tag_id
+        WHERE c.practice_id = p.practice_id AND c.patient_id = p.id AND t.always_excluded)"""
+
 # As the partial index says it; a merged record has no appointments.
 _PASSED = "t.next_visit_at <= trackstat.now() AND t.merged_into_id IS NULL"
 
 
 def rebuild(practice: Practice) -> int:
-    """All rollups of all patients of a practice; answers how many rows were wrong."""
+    """All rollups of all patients of a practice; answers how many rows were wrong, a row once for each kind."""
     with practice_scope(practice):
         _lock("true")
-        return sum(_update(each, "true") for each in (_KEPT, _BILLED, _REACH))
+        return sum(_update(each, "true") for each in (_KEPT, _BILLED, _REACH, _KEPT_AWAY))
 
 
 def refresh(temporary_table: str) -> None:

@@ -125,7 +125,7 @@ def _work_part(practice_id: int, job_id: int) -> bool:
         tag = Tag.objects.get(pk=job.tag_id)
         ids = part.changed_ids if undoing else part.patient_ids
         puts_on = (job.action == Action.PUT_ON) != undoing
-        if tag.always_excluded and puts_on:
+        if tag.always_excluded:
             tags.lock_patients(_run(_CHOSEN, tag, ids))
         if puts_on:
             changed = _put_on(tag, ids, job.undone_by_id if undoing else job.created_by_id)

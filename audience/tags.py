@@ -50,7 +50,7 @@ def put_on(tag: Tag, patients: Patient | QuerySet[Patient], by: User | None = No
     """
     chosen = _chosen(tag, patients)
     if tag.always_excluded:
-        list(chosen.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        _lock(chosen)
     sql, values = chosen.order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -66,8 +66,10 @@ def put_on(tag: Tag, patients: Patient | QuerySet[Patient], by: User | None = No
 
 @transaction.atomic
 def take_off(tag: Tag, patients: Patient | QuerySet[Patient], by: User | None = None) -> int:
-    """Patients who carried the tag and do not any more. Raises BadTag for `np start` in bulk."""
+    """Patients who carried the tag and do not any more. Locks as `put_on`. Raises BadTag for `np start` in bulk."""
     chosen = _chosen(tag, patients)
+    if tag.always_excluded:
+        _lock(chosen)
     taken = PatientTag.objects.filter(tag=tag, patient__in=chosen.order_by().values("pk")).delete()[0]
     _record("tag.taken_off", tag, patients, taken, by)
     return taken
@@ -89,8 +91,13 @@ def refuse_reserved(tag: Tag) -> None:
 
 
 def lock_patients(ids: list[int]) -> None:
-    """Before a tag that keeps announcements away goes on: arming a message holds its patient under a share lock."""
-    list(Patient.everyone.filter(pk__in=ids).select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    """Before a tag that keeps announcements away goes on or off: arming a message holds its patient under a share
+    lock, and the patients behind the tag are told."""
+    _lock(Patient.everyone.filter(pk__in=ids))
+
+
+def _lock(patients: QuerySet[Patient]) -> None:
+    list(patients.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def _record(action: str, tag: Tag, patients: Patient | QuerySet[Patient], n: int, by: User | None) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from audience.filters.choices import Rows
 from audience.filters.dates import EverRange, Range, during, resolve
 from audience.filters.fields import OneOf, ValuesForm, Whole
-from audience.filters.registry import Filter, NowOnce, On, register
+from audience.filters.registry import Filter, On, register
 from audience.filters.visits import VISITS, booked_ahead, days_within, next_visit_in, say_next_visit
 from audience.models import Appointment, AppointmentPurpose, Patient, Provider
 from trackstat.formats import day
@@ -43,7 +43,7 @@ class HasFutureAppointment(Filter):
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         narrowed = _narrowed(value)
-        ahead = Q(Exists(booked_ahead().filter(**narrowed))) if narrowed else next_visit_in(Range(None, None), on)
+        ahead = Q(Exists(booked_ahead(on).filter(**narrowed))) if narrowed else next_visit_in(Range(None, None), on)
         return ahead if value["has"] == "yes" else ~ahead
 
     def describe(self, value: dict[str, Any]) -> str:
@@ -106,10 +106,10 @@ class ByAppointment(Filter):
             sooner = Appointment.objects.filter(
                 patient=OuterRef("patient"),
                 status=Appointment.Status.SCHEDULED,
-                starts_at__gt=NowOnce(),
+                starts_at__gt=on.now,
                 starts_at__lt=OuterRef("starts_at"),
             )
-            return Q(Exists(booked_ahead().filter(~Exists(sooner), **picked)))
+            return Q(Exists(booked_ahead(on).filter(~Exists(sooner), **picked)))
         theirs = Appointment.objects.filter(patient=OuterRef("pk"), **picked)
         if value["which"] == "last_visit":
             return Q(Exists(theirs.filter(status=Appointment.Status.CHECKED_IN, starts_on=OuterRef("last_visit_on"))))

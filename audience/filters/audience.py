@@ -117,10 +117,11 @@ class Audience:
         """In no order: sorting would take as long as finding them."""
         return list(self.queryset().values_list("pk", flat=True))
 
-    def page(self, number: int = 1, size: int = 50) -> list[Patient]:
-        """By name, in the order of an index."""
+    def page(self, number: int = 1, size: int = 50) -> list[int]:
+        """Ids by name, in the order of an index: what is shown of them is looked up of these alone."""
         first = (number - 1) * size
-        return list(self.queryset().order_by("last_name", "first_name", "pk")[first : first + size])
+        by_name = self.queryset().order_by("last_name", "first_name", "pk")
+        return list(by_name.values_list("pk", flat=True)[first : first + size])
 
     def contactable(self) -> int:
         """How many of the whole practice meet the requirements: what "the whole database" is measured by (A3)."""
@@ -200,7 +201,7 @@ class Audience:
     @cached_property
     def _reasons(self) -> dict[int, Reason]:
         """Numbered behind the filters: what `_stages` answers for someone who fails a requirement."""
-        reasons = [reason for each in self.requirements for reason in each.reasons]
+        reasons = [reason for each in self.requirements for reason in each.reasons()]
         return dict(enumerate(reasons, start=len(self._filters) + 1))
 
     def _stages(self) -> Case | Value:
@@ -211,7 +212,7 @@ class Audience:
         numbers = {reason.key: number for number, reason in self._reasons.items()}
         stage: Case | Value = Value(0, output_field=IntegerField())
         for each in reversed(self.requirements):
-            *special, rest = each.reasons
+            *special, rest = each.reasons()
             whens = [When(reason.q, then=numbers[reason.key]) for reason in special]
             default = Case(*whens, default=numbers[rest.key], output_field=IntegerField())
             stage = Case(When(each.q, then=stage), default=default, output_field=IntegerField())

@@ -4,8 +4,9 @@
  "filters": [{"key": "age", "mode": "include" | "exclude", "value": {…}}]}
 """
 
+import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.db.models import Q
@@ -93,7 +94,19 @@ def _chosen(item: Any, *, is_primary: bool = False) -> Chosen:
     mode = item.get("mode", "include")
     if mode not in ("include", "exclude") or (is_primary and mode == "exclude"):
         raise BadDefinition(f"{found.label}: say whether to include or to exclude.")
-    form = found.form.of(item.get("value", {}))
+    try:
+        as_stored = json.dumps(item.get("value", {}), sort_keys=True)
+    except (TypeError, ValueError):
+        raise BadDefinition(f"{found.label}: The values of this filter are not understood.") from None
+    return Chosen(found, _cleaned(found.key, as_stored), mode == "exclude")
+
+
+@lru_cache(maxsize=1024)
+def _cleaned(key: str, value: str) -> dict[str, Any]:
+    """Typed values, which nobody changes: the same definition is read again with every look at it. A form asks the
+    database nothing, so they are the same for everybody. Raises BadDefinition."""
+    found = find(key)
+    form = found.form.of(json.loads(value))
     if not form.is_valid():
         raise BadDefinition(f"{found.label}: {form.sentence}")
-    return Chosen(found, form.cleaned_data, mode == "exclude")
+    return form.cleaned_data

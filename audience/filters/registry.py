@@ -7,23 +7,17 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.db.models import Count, Q, Subquery
+from django.db.models import Count, Exists, Q, Subquery
 from django.db.models.lookups import Exact
 
 from audience.filters.choices import Picked, Rows, listed
 from audience.filters.fields import ValuesForm
 from audience.models import Patient
-from trackstat.clock import Now, now
+from trackstat.clock import now
 
 
 class BadDefinition(ValueError):
     """An audience that cannot be meant as it stands; the message is a sentence for staff."""
-
-
-class NowOnce(Now):
-    """`trackstat.now()` evaluated once a statement: as a plain call it would be made again for every row."""
-
-    template = "(SELECT trackstat.now())"
 
 
 @dataclass(frozen=True)
@@ -84,6 +78,9 @@ class Filter:
         for name, field in self.form.base_fields.items():
             if isinstance(field, Rows) and value[name]:
                 rows = field.model.objects.filter(pk__in=value[name])  # type: ignore[attr-defined]
+                if len(value[name]) == 1:
+                    q &= Q(Exists(rows))
+                    continue
                 counted = rows.order_by().values("practice").annotate(n=Count("pk")).values("n")
                 q &= Q(Exact(Subquery(counted), len(value[name])))
         return q or None

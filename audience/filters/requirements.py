@@ -11,7 +11,6 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Valu
 from django.db.models.lookups import Exact
 
 from audience.filters.registry import BadDefinition
-from audience.filters.tags import has_tag
 from audience.models import Category, Channel, ContactPoint, Patient, PatientTag, Tag
 
 # Header boxes of the preview (A8), and the channel each makes ready for.
@@ -33,7 +32,8 @@ class Requirement:
     key: str
     words: str
     q: Q
-    reasons: tuple[Reason, ...]
+    # Asked for only where those left out are counted: the queries behind them take longer to write than most to run.
+    reasons: Callable[[], tuple[Reason, ...]]
     why: Callable[[Patient], str]
 
 
@@ -69,7 +69,7 @@ def _not_removed(removed: QuerySet) -> Requirement:
         "removed",
         "Not removed by hand",
         ~Q(Exists(removed.filter(patient=OuterRef("pk")))),
-        (Reason("removed", "removed by hand"),),
+        lambda: (Reason("removed", "removed by hand"),),
         why,
     )
 
@@ -85,8 +85,8 @@ def _no_excluded_tag() -> Requirement:
     return Requirement(
         "excluded_tag",
         "No tag that keeps announcements away",
-        ~Q(has_tag(tag__always_excluded=True)),
-        (Reason("excluded_tag", "not qualified (tag)"),),
+        Q(kept_away=False),
+        lambda: (Reason("excluded_tag", "not qualified (tag)"),),
         why,
     )
 
@@ -96,7 +96,7 @@ def alive() -> Requirement:
         "alive",
         "Not deceased",
         ~Q(inactive_reason=Patient.InactiveReason.DECEASED),
-        (Reason("deceased", "deceased"),),
+        lambda: (Reason("deceased", "deceased"),),
         lambda patient: "Deceased" if patient.inactive_reason == Patient.InactiveReason.DECEASED else "Not deceased",
     )
 
@@ -106,7 +106,7 @@ def _address() -> Requirement:
         "address",
         "Has an address",
         ~Q(address_line="") & ~Q(city=""),
-        (Reason("no_address", "no address"),),
+        lambda: (Reason("no_address", "no address"),),
         lambda patient: "Has an address" if patient.has_address else "No address",
     )
 
@@ -116,7 +116,7 @@ def _filled(column: str, what: str) -> Requirement:
         column,
         f"Has a{'n' if what[0] in 'aeiou' else ''} {what}",
         ~Q(**{column: ""}),
-        (Reason(f"no_{column}", f"no {what}"),),
+        lambda: (Reason(f"no_{column}", f"no {what}"),),
         lambda patient: (
             f"Has a{'n' if what[0] in 'aeiou' else ''} {what}" if getattr(patient, column) else f"No {what}"
         ),
@@ -133,19 +133,27 @@ def _reachable(channel: Channel, category: str) -> Requirement:
     """The address is usable and has opted out neither of everything nor of messages of this category."""
     words, landline, invalid, other = _WORDS[channel]
     column = CHANNEL_FIELD[channel]
-    points = ContactPoint.objects.filter(channel=channel, address=OuterRef(column))
-    opted_out = Q(all_opted_out_at__isnull=False) | Q(**{f"{Category(category)}_opted_out_at__isnull": False})
     of_category = ContactPoint.objects.filter(channel=channel, **{f"{Category(category)}_opted_out_at__isnull": False})
     validity = ContactPoint.Validity
-    # One look-up by address for each patient who fails; an Exists a reason would read all the practice's addresses.
-    state = points.values_list(
-        Case(
-            When(opted_out, then=Value("opted_out")),
-            When(validity=validity.LANDLINE, then=Value("landline")),
-            When(validity__in=[validity.INVALID, validity.SUPPRESSED], then=Value("invalid")),
-            default=Value("other"),
+
+    def reasons() -> tuple[Reason, ...]:
+        # One look-up by address for each patient who fails; an Exists a reason would read all the practice's addresses.
+        points = ContactPoint.objects.filter(channel=channel, address=OuterRef(column))
+        opted_out = Q(all_opted_out_at__isnull=False) | Q(**{f"{Category(category)}_opted_out_at__isnull": False})
+        state = points.values_list(
+            Case(
+                When(opted_out, then=Value("opted_out")),
+                When(validity=validity.LANDLINE, then=Value("landline")),
+                When(validity__in=[validity.INVALID, validity.SUPPRESSED], then=Value("invalid")),
+                default=Value("other"),
+            )
+        )[:1]
+        return (
+            Reason(f"{channel}_opted_out", f"opted out of {channel}s", Q(Exact(Subquery(state), "opted_out"))),
+            Reason(f"{channel}_landline", landline, Q(Exact(Subquery(state), "landline"))),
+            Reason(f"{channel}_invalid", invalid, Q(Exact(Subquery(state), "invalid"))),
+            Reason(f"{channel}_other", other),
         )
-    )[:1]
 
     def why(patient: Patient) -> str:
         point = ContactPoint.objects.filter(channel=channel, address=patient.address_for(channel)).first()
@@ -161,11 +169,6 @@ def _reachable(channel: Channel, category: str) -> Requirement:
         words,
         # NOT IN builds one hash of those who opted out; the planner would sort both sides to join them.
         Q(**{f"can_{channel}": True}) & ~Q(**{f"{column}__in": of_category.values("address")}),
-        (
-            Reason(f"{channel}_opted_out", f"opted out of {channel}s", Q(Exact(Subquery(state), "opted_out"))),
-            Reason(f"{channel}_landline", landline, Q(Exact(Subquery(state), "landline"))),
-            Reason(f"{channel}_invalid", invalid, Q(Exact(Subquery(state), "invalid"))),
-            Reason(f"{channel}_other", other),
-        ),
+        reasons,
         why,
     )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from audience.filters.dates import FutureRange, PastRange, Range, RangeForm, resolve, say
-from audience.filters.registry import Filter, NowOnce, On, register
+from audience.filters.registry import Filter, On, register
 from audience.models import Appointment, Patient
 from trackstat.formats import day
 
@@ -53,7 +53,16 @@ class VisitDate(ByDate):
     label = "Visit"
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(Exists(visited(resolve(value, on.date)).filter(patient=OuterRef("pk"))))
+        """By the first and the last visit where these decide; only of who came before and after are visits asked."""
+        days = resolve(value, on.date)
+        if days.first is None:
+            return days_within("first_visit_on", days)
+        if days.last is None:
+            return days_within("last_visit_on", days)
+        # Said so that one index leads: who came later than it begins, of them who came before it ends.
+        overlaps = Q(last_visit_on__gte=days.first, first_visit_on__lte=days.last)
+        decided = Q(last_visit_on__lte=days.last) | Q(first_visit_on__gte=days.first)
+        return overlaps & (decided | Q(Exists(visited(days).filter(patient=OuterRef("pk")))))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"a visit {say(value)}"
@@ -108,17 +117,16 @@ def next_visit_in(days: Range, on: On) -> Q:
     """
     start = on.midnight(days.first) if days.first else None
     end = on.midnight(days.last + dt.timedelta(days=1)) if days.last else None
-    fresh, later, sooner = Q(next_visit_at__gt=NowOnce()), booked_ahead(), None
-    if start is not None:
-        fresh &= Q(next_visit_at__gte=start)
-        later, sooner = later.filter(starts_at__gte=start), later.filter(starts_at__lt=start)
-    if end is not None:
-        fresh &= Q(next_visit_at__lt=end)
-        later = later.filter(starts_at__lt=end)
-    stale = Q(next_visit_at__lte=NowOnce()) & Exists(later)
-    either = fresh | (stale & ~Exists(sooner) if sooner is not None else stale)
-    # Follows from either: what is stale has passed, and only days to come are left. The index needs it said.
-    return either & Q(next_visit_at__lt=end) if end is not None else either  # type: ignore[return-value]
+    later = booked_ahead(on)
+    if start is None or start <= on.now:
+        fresh, sooner = Q(next_visit_at__gt=on.now), None
+    else:
+        fresh, sooner = Q(next_visit_at__gte=start), Q(Exists(later.filter(starts_at__lt=start)))
+        later = later.filter(starts_at__gte=start)
+    stale = Q(next_visit_at__lte=on.now) & Q(Exists(later if end is None else later.filter(starts_at__lt=end)))
+    either = fresh | (stale & ~sooner if sooner is not None else stale)
+    # What is stale has passed, and only days to come are left: so it holds of both, and an index can begin with it.
+    return either if end is None else Q(next_visit_at__lt=end) & either
 
 
 def next_visit_at(patient: Patient, on: On) -> dt.datetime | None:
@@ -134,8 +142,6 @@ def say_next_visit(patient: Patient, on: On) -> str:
     return f"Next visit {day(on.local(moment).date())}" if moment else "No future appointment"
 
 
-def booked_ahead() -> QuerySet[Appointment]:
+def booked_ahead(on: On) -> QuerySet[Appointment]:
     """The patient's appointments that are still ahead."""
-    return Appointment.objects.filter(
-        patient=OuterRef("pk"), status=Appointment.Status.SCHEDULED, starts_at__gt=NowOnce()
-    )
+    return Appointment.objects.filter(patient=OuterRef("pk"), status=Appointment.Status.SCHEDULED, starts_at__gt=on.now)

@@ -34,7 +34,9 @@ class Appointment(PracticeModel):
             models.UniqueConstraint(fields=["practice", "source", "external_id"], name="appointment_external_once"),
         ]
         indexes = [
-            models.Index(fields=["practice", "patient", "starts_at"], include=["status"], name="appointment_patient"),
+            models.Index(
+                fields=["practice", "patient", "starts_at"], include=["status", "starts_on"], name="appointment_patient"
+            ),
             models.Index(
                 fields=["practice", "starts_on"],
                 include=["patient"],

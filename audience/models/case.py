@@ -24,6 +24,12 @@ class Case(PracticeModel):
         constraints = [models.UniqueConstraint(fields=["practice", "source", "external_id"], name="case_external_once")]
         indexes = [
             models.Index(fields=["practice", "patient"], name="case_patient"),
+            models.Index(
+                fields=["practice", "patient"],
+                include=["case_type", "ends_on"],
+                condition=models.Q(is_active=True),
+                name="case_open",
+            ),
             models.Index(fields=["practice", "case_type"], include=["patient", "is_active"], name="case_by_type"),
             models.Index(
                 fields=["practice", "attorney"],

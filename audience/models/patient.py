@@ -85,6 +85,8 @@ class Patient(PracticeModel):
     # The address exists, is usable and has not opted out of everything.
     can_text = models.BooleanField(default=False)
     can_email = models.BooleanField(default=False)
+    # Carries a tag that keeps announcements away: the database tells, whoever changes tags.
+    kept_away = models.BooleanField(db_default=False)
 
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -108,6 +110,7 @@ class Patient(PracticeModel):
                 fields=["practice", "last_visit_on"],
                 include=[
                     "id",
+                    "kept_away",
                     "first_visit_on",
                     "next_visit_at",
                     "visit_count",
@@ -135,20 +138,20 @@ class Patient(PracticeModel):
             ),
             models.Index(
                 fields=["practice", "first_visit_on"],
-                include=["id"],
+                include=["id", "kept_away"],
                 condition=models.Q(merged_into=None),
                 name="patient_first_visit",
             ),
             models.Index(
                 fields=["practice", "next_visit_at"],
-                include=["id"],
+                include=["id", "kept_away"],
                 name="patient_next_visit",
                 condition=models.Q(next_visit_at__isnull=False, merged_into=None),
             ),
             models.Index(fields=["practice", "birth_md"], name="patient_birthday", condition=models.Q(status="active")),
             models.Index(
                 fields=["practice", "total_paid_cents"],
-                include=["id"],
+                include=["id", "kept_away"],
                 condition=models.Q(merged_into=None),
                 name="patient_paid",
             ),
@@ -162,8 +165,19 @@ class Patient(PracticeModel):
             models.Index(
                 fields=["practice", "care_package"], condition=~models.Q(care_package=None), name="patient_package"
             ),
-            models.Index(fields=["practice", "cell"], name="patient_cell", condition=~models.Q(cell="")),
-            models.Index(fields=["practice", "email"], name="patient_email", condition=~models.Q(email="")),
+            # In the order of the addresses: households are counted without sorting.
+            models.Index(
+                fields=["practice", "cell"],
+                include=["id", "merged_into", "status", "inactive_reason", "can_text", "kept_away", "birth_date"],
+                name="patient_cell",
+                condition=~models.Q(cell=""),
+            ),
+            models.Index(
+                fields=["practice", "email"],
+                include=["id", "merged_into", "status", "inactive_reason", "can_email", "kept_away", "birth_date"],
+                name="patient_email",
+                condition=~models.Q(email=""),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -190,8 +190,11 @@ def audiences(first_id: int) -> list[Asked]:
                 {"key": "provider", "value": {"range": "ever", "which": "primary", "providers": [first_id + 2]}},
                 {"key": "case_type", "mode": "exclude", "value": {"which": "open", "types": [first_id + 1]}},
             ],
-            f"""p.id IN (SELECT patient_id FROM audience_appointment a WHERE a.practice_id = {first_id // 10000}
-                AND a.status = 'checked_in' AND a.starts_on BETWEEN '2025-01-01' AND '2025-12-31')""",
+            f"""p.last_visit_on >= '2025-01-01' AND p.first_visit_on <= '2025-12-31'
+                AND (p.last_visit_on <= '2025-12-31' OR p.first_visit_on >= '2025-01-01' OR EXISTS (
+                    SELECT FROM audience_appointment a WHERE a.practice_id = {first_id // 10000}
+                    AND a.patient_id = p.id AND a.status = 'checked_in'
+                    AND a.starts_on BETWEEN '2025-01-01' AND '2025-12-31'))""",
             [
                 f"p.primary_provider_id = {first_id + 2}",
                 f"""NOT EXISTS (SELECT FROM audience_case c WHERE c.practice_id = p.practice_id
@@ -223,10 +226,7 @@ def audiences(first_id: int) -> list[Asked]:
 def hand_written(by_hand: psycopg.Connection, practice: int, asked: Asked) -> dict[str, Callable[[], Any]]:
     """The same questions as one would write them for these audiences alone, with all that holds outside the filters."""
     required = {"cell": ("cell", "text"), "email": ("email", "email")}
-    outside = [
-        f"""p.id NOT IN (SELECT patient_id FROM audience_patienttag t
-            WHERE t.practice_id = {practice} AND t.tag_id = {practice * 10000 + 1})"""
-    ]
+    outside = ["NOT p.kept_away"]
     for each in asked.require:
         column, channel = required[each]
         outside.append(
@@ -238,14 +238,14 @@ def hand_written(by_hand: psycopg.Connection, practice: int, asked: Asked) -> di
     where = " AND ".join([whole, f"({asked.first})", *asked.steps, *outside])
     one = {"text": "cell", "email": "email"}.get(asked.household or "")
     count = f"SELECT count({f'DISTINCT p.{one}' if one else '*'}) FROM audience_patient p WHERE {where}"
-    found = f"SELECT p.* FROM audience_patient p WHERE {where}"
     ids = f"SELECT p.id FROM audience_patient p WHERE {where}"
+    page = f"{ids} ORDER BY p.last_name, p.first_name, p.id LIMIT 50"
     if one:
-        ids = f"""SELECT DISTINCT ON (p.{one}) p.id FROM audience_patient p WHERE {where}
-                  ORDER BY p.{one}, p.birth_date NULLS LAST, p.id"""
         elder = f"""NOT EXISTS (SELECT FROM audience_patient o WHERE {where.replace("p.", "o.")} AND o.{one} = p.{one}
                     AND (coalesce(o.birth_date, 'infinity'), o.id) < (coalesce(p.birth_date, 'infinity'), p.id))"""
-        found += f" AND {elder}"
+        page = f"{ids} AND {elder} ORDER BY p.last_name, p.first_name, p.id LIMIT 50"
+        ids = f"""SELECT DISTINCT ON (p.{one}) p.id FROM audience_patient p WHERE {where}
+                  ORDER BY p.{one}, p.birth_date NULLS LAST, p.id"""
     stages = " ".join(
         f"WHEN NOT coalesce({each}, false) THEN {n}" for n, each in enumerate([*asked.steps, *outside], start=1)
     )
@@ -255,7 +255,7 @@ def hand_written(by_hand: psycopg.Connection, practice: int, asked: Asked) -> di
     fetch = lambda sql: by_hand.execute(sql, binary=True).fetchall()  # noqa: E731
     return {
         "count": lambda: fetch(count)[0][0],
-        "page": lambda: fetch(f"{found} ORDER BY p.last_name, p.first_name, p.id LIMIT 50"),
+        "page": lambda: [row[0] for row in fetch(page)],
         "ids": lambda: [row[0] for row in fetch(ids)],
         "breakdown": lambda: (fetch(everyone), fetch(breakdown)),
     }

@@ -122,7 +122,8 @@ def test_the_hottest_conditions_stay_index_conditions_behind_the_wall(in_northsi
     by_tag = Tag.objects.filter(pk=1)
     for queryset, condition in ((by_date, "last_visit_on"), (due, "next_at"), (by_tag, "id")):
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
+            # Of an empty table every index costs the same: the one in the right order needs no sorting.
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
         plan = queryset.explain()
         conditions = [line for line in plan.splitlines() if "Index Cond" in line]
         assert any(condition in line for line in conditions), plan

@@ -9,6 +9,7 @@ from audience.filters import REGISTRY, Audience, BadDefinition, validate
 from audience.filters.choices import ColumnWords, Rows
 from audience.filters.fields import Beginnings, ValuesForm
 from audience.filters.people import age_on, last_birth_date
+from audience.models import Patient
 from campaigns.models import Campaign
 from tests.factories import PatientFactory, TagFactory
 from trackstat.tenancy.scope import practice_scope
@@ -276,7 +277,8 @@ def test_an_audience_is_counted_paged_and_listed_by_one_statement_each(in_norths
     with django_assert_num_queries(1):
         assert len(Audience(in_northside, definition, TODAY).ids()) == 3
     with django_assert_num_queries(1):
-        assert [each.last_name for each in Audience(in_northside, definition, TODAY).page(2, 2)] == ["L2"]
+        [last] = Audience(in_northside, definition, TODAY).page(2, 2)
+    assert Patient.objects.get(pk=last).last_name == "L2"
     # One for the tag's name.
     with django_assert_num_queries(3):
         Audience(in_northside, definition, TODAY, ["cell"]).breakdown()
