@@ -24,6 +24,8 @@ _US_PHONE = re.compile(r"^(?:\+?1[ .-]?)?\(?([2-9]\d\d)\)?[ .-]?([2-9]\d\d)[ .-]
 _US_ZIP = re.compile(r"^(\d{5})(?:[ -]?(\d{4}))?(?:\D.*)?$")
 # As nearly all are written; what Django's validator would say of the others costs more to tell.
 _PLAIN_EMAIL = re.compile(r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9]{1,60}\.){1,4}[a-z]{2,20}")
+# Ids, and what else has nothing to be cleaned.
+_PLAIN = re.compile(r"[A-Za-z0-9.\-]+")
 _DATE = re.compile(r"^\d{4}(-\d{2}){0,2}$")
 # RFC 5321, and what is kept; Django's validator takes longer ones.
 LONGEST_EMAIL = 254
@@ -34,6 +36,8 @@ def text(value: str | None, what: str, limit: int = 200) -> str:
     """`value` without control characters and doubled spaces; refuses more than `limit` characters of it."""
     if not value:
         return ""
+    if len(value) <= limit and _PLAIN.fullmatch(value):
+        return value
     cleaned = printable(value)
     if len(cleaned) > limit:
         raise Rejected(f"{what} is {len(cleaned):,} characters long; at most {limit} are kept")

@@ -76,7 +76,9 @@ def encounter(found: Encounter, origin: Origin, zone: ZoneInfo, external_id: str
 
 
 def _by_importance(participants: list[Participant | None] | None) -> Iterable[Participant]:
-    present = [one for one in participants or () if one]
+    if not participants:
+        return ()
+    present = [one for one in participants if one]
     if len(present) < 2 or not any(one.type for one in present):
         return present
 

@@ -13,7 +13,6 @@ from audience.ehr.fhir.billing_resources import (
     ContainedInBill,
     Coverage,
     Invoice,
-    Item,
     Money,
     PaymentNotice,
 )
@@ -79,7 +78,8 @@ def _bill(kind: str, found: Bill, origin: Origin, zone: ZoneInfo, external_id: s
 def _services(found: Bill, billed_on: date | None, zone: ZoneInfo) -> Iterator[Staged]:
     said: dict[tuple, str] = {}
     for item in found.item or ():
-        visit_on = clean.local_day(_served(item), "serviced", zone) or billed_on
+        served = item.serviced_date or (item.serviced_period.start if item.serviced_period else None)
+        visit_on = clean.local_day(served, "serviced", zone) or billed_on
         for system, code, name in codings(item.product_or_service):
             said.setdefault((system, code, visit_on), name)
     for procedure in found.procedure or ():
@@ -90,10 +90,6 @@ def _services(found: Bill, billed_on: date | None, zone: ZoneInfo) -> Iterator[S
         if visit_on is None:
             raise Rejected("It has no day")
         yield StagedService(system, code, name, visit_on)
-
-
-def _served(item: Item) -> str | None:
-    return item.serviced_date or (item.serviced_period.start if item.serviced_period else None)
 
 
 def _diagnoses(found: Bill, billed_on: date | None) -> Iterator[Staged]:
@@ -111,9 +107,9 @@ def _payments(found: Bill, billed_on: date | None, zone: ZoneInfo) -> Iterator[S
         paid_on = clean.local_day(found.payment.date, "payment.date", zone) or billed_on
         yield StagedPayment(Payer.INSURER, amount, paid_on)
     totals = found.total if isinstance(found.total, list) else ()
-    by_patient = sum(cents(total.amount) for total in totals if first_code(total.category) in PAID_BY_PATIENT)
-    if by_patient:
-        yield StagedPayment(Payer.PATIENT, by_patient, billed_on)
+    by_patient = [total for total in totals if first_code(total.category) in PAID_BY_PATIENT]
+    if by_patient and (amount := sum(cents(total.amount) for total in by_patient)):
+        yield StagedPayment(Payer.PATIENT, amount, billed_on)
 
 
 def _insurer(found: Bill, billed_on: date | None) -> list[Staged]:
@@ -226,8 +222,9 @@ def cents(money: Money | None) -> int:
     """US cents, halves up; 0 where there is no amount."""
     if money is None or money.value is None:
         return 0
-    if (money.currency or "").upper() not in US_DOLLARS:
+    if money.currency != "USD" and (money.currency or "").upper() not in US_DOLLARS:
         raise Rejected("The amount is in another currency than US dollars")
-    if not money.value.is_finite() or abs(money.value) * 100 > _MOST_CENTS:
+    found = money.value * 100
+    if not found.is_finite() or abs(found) > _MOST_CENTS:
         raise Rejected("The amount cannot be right")
-    return int((money.value * 100).to_integral_value(ROUND_HALF_UP))
+    return int(found.to_integral_value(ROUND_HALF_UP))

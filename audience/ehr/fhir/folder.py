@@ -27,9 +27,8 @@ LARGEST_DOCUMENT = 256 * 1024 * 1024
 # Where a single line goes on for longer than this, the rest of the file is given up.
 LONGEST_SKIP = 1024 * 1024 * 1024
 _UNPACKED_AT_ONCE = 256 * 1024
-# Bytes and lines after which a piece is complete.
+# Bytes after which the line under way completes a piece.
 _PIECE = 1024 * 1024
-_LINES = 2000
 # After so many lines in a row without a resource, the rest of the file is not looked at.
 MOST_UNREADABLE = 10_000
 # Lists of records become 5 to 50 times smaller. What became smaller than this, and is large, is no list of records.
@@ -68,21 +67,25 @@ Found = Resource | Deletion | Rejection
 
 
 class Streak:
-    """Lines of a file in a row in which no resource was found. `before`: how many came before the first resource."""
+    """Lines of a file in a row in which no resource was found; with `most` of them the rest is given up.
 
-    def __init__(self) -> None:
+    `before`: how many came before the first resource.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
         self.lines = 0
         self.before: int | None = None
         self.is_over = False
 
     def resource(self) -> None:
         if self.before is None:
-            self.before = max(self.lines - 1, 0)
+            self.before = self.lines - 1
         self.lines = 0
 
     def goes_on(self, lines: int, before: int | None, after: int) -> bool:
         """After a piece of so many lines; False where the file is to be given up within it, which changes nothing."""
-        if self.lines + (lines if before is None else before) >= MOST_UNREADABLE:
+        if self.lines + (lines if before is None else before) >= self.most or after >= self.most:
             return False
         self.lines = self.lines + lines if before is None else after
         return True
@@ -143,7 +146,7 @@ class Folder:
         Whoever finds that the `streak` of a piece is over says so there, and the next piece is another file's.
         """
         for link in self.links:
-            yield Piece(self._name(link), 1, 0, b"", Streak(), problem=reasons.LINK)
+            yield Piece(self._name(link), 1, 0, b"", Streak(MOST_UNREADABLE), problem=reasons.LINK)
         for file in self.files:
             name = self._name(file)
             try:
@@ -152,7 +155,7 @@ class Folder:
                     yield from self._read_file(name, raw)
                     self._done_bytes += raw.seek(0, os.SEEK_END)
             except OSError:
-                yield Piece(name, 1, 0, b"", Streak(), problem=reasons.UNREADABLE_FILE)
+                yield Piece(name, 1, 0, b"", Streak(MOST_UNREADABLE), problem=reasons.UNREADABLE_FILE)
             finally:
                 self._open = None
 
@@ -169,17 +172,8 @@ class Folder:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
         stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), _UNPACKED_AT_ONCE) if packed else raw
-        streak = Streak()
-        number = taken = size = 0
-        held: list[bytes] = []
-
-        def piece(last: int) -> Piece:
-            nonlocal size
-            made = Piece(name, last - len(held) + 1, len(held), b"".join(held), streak)
-            held.clear()
-            size = 0
-            return made
-
+        streak = Streak(MOST_UNREADABLE)
+        line = 1
         try:
             first = stream.readline(self.longest_line + 1)
             if _is_document(first, name):
@@ -190,38 +184,46 @@ class Folder:
                 else:
                     yield Piece(name, 1, 0, whole.removeprefix(_BOM).strip(), streak, is_document=True)
                 return
-            line = first.removeprefix(_BOM)
-            while line:
-                number += 1
-                taken += len(line)
-                if len(line) <= self.longest_line:
-                    held.append(line)
-                    size += len(line)
-                else:
-                    if held:
-                        yield piece(number - 1)
-                    yield Piece(name, number, 1, b"", streak, problem=reasons.line_too_long(self.longest_line))
-                    if streak.is_over or not _skip_line(stream, line):
+            taken, block = 0, first.removeprefix(_BOM)
+            if not packed and block.endswith(b"\n") and len(block) < self.longest_line:
+                block += stream.read(min(_PIECE, self.longest_line) - len(block))
+            while block:
+                whole, rest, broken = self._to_the_end_of_a_line(stream, block)
+                taken += len(whole) + len(rest)
+                if lines := whole.count(b"\n") + (whole[-1:] not in (b"", b"\n")):
+                    yield Piece(name, line, lines, whole, streak)
+                    line += lines
+                if broken:
+                    raise broken
+                if rest and not streak.is_over:
+                    yield Piece(name, line, 1, b"", streak, problem=reasons.line_too_long(self.longest_line))
+                    line += 1
+                    if not _skip_line(stream, rest):
                         return
-                if packed and taken > UNPACKED_AT_LEAST and taken > UNPACKED_TIMES * raw.tell():
-                    if held:
-                        yield piece(number)
-                    if not streak.is_over:
-                        yield Piece(name, number, 0, b"", streak, problem=reasons.GZIP_BOMB)
+                if streak.is_over:
                     return
-                if size >= _PIECE or len(held) >= min(_LINES, MOST_UNREADABLE):
-                    yield piece(number)
-                    if streak.is_over:
-                        return
-                line = stream.readline(self.longest_line + 1)
-            if held:
-                yield piece(number)
+                if packed and taken > UNPACKED_AT_LEAST and taken > UNPACKED_TIMES * raw.tell():
+                    yield Piece(name, line - 1, 0, b"", streak, problem=reasons.GZIP_BOMB)
+                    return
+                # Of a damaged file, what is unpacked already is not lost.
+                block = (stream.read1 if packed else stream.read)(min(_PIECE, self.longest_line))
         except (EOFError, OSError, zlib.error):
-            if held:
-                yield piece(number)
             if not streak.is_over:
                 problem = reasons.BROKEN_GZIP if packed else reasons.UNREADABLE_FILE
-                yield Piece(name, number + 1, 0, b"", streak, problem=problem)
+                yield Piece(name, line, 0, b"", streak, problem=problem)
+
+    def _to_the_end_of_a_line(self, stream: BinaryIO, block: bytes) -> tuple[bytes, bytes, Exception | None]:
+        """Whole lines; the beginning of a last one that is too long; and what went wrong behind them."""
+        if block.endswith(b"\n") and len(block) <= self.longest_line:
+            return block, b"", None
+        start = block.rfind(b"\n", 0, -1) + 1
+        try:
+            end = stream.readline(self.longest_line + 1 - (len(block) - start))
+        except (EOFError, OSError, zlib.error) as error:
+            return block[:start], b"", error
+        if len(block) - start + len(end) > self.longest_line:
+            return block[:start], block[start:] + end, None
+        return block + end, b"", None
 
 
 def found_in(piece: Piece) -> Iterator[Found]:
@@ -250,7 +252,7 @@ def found_in(piece: Piece) -> Iterator[Found]:
                 if not isinstance(found, Rejection):
                     streak.resource()
                 yield found
-        if streak.lines >= MOST_UNREADABLE:
+        if streak.lines >= streak.most:
             streak.is_over = True
             yield Rejection(piece.file, number, "", "", reasons.NO_RECORDS)
             return

@@ -25,10 +25,11 @@ _NICENESS = 5
 
 
 class Task(msgspec.Struct):
-    """What shaping depends on besides the piece: see `Reading`."""
+    """What shaping depends on besides the piece: see `Reading` and `Streak`."""
 
     on: date
     zone: str
+    most_unreadable: int
 
 
 class Order(msgspec.Struct):
@@ -56,8 +57,8 @@ def receive[T](source: BinaryIO, kind: type[T]) -> T | None:
     return msgspec.msgpack.decode(body, type=kind) if length and len(body) == length else None
 
 
-def shaped(order: Order, reading: Reading) -> Shaped:
-    streak, tally, rows = Streak(), Tally(), Rows(order.entry)
+def shaped(order: Order, reading: Reading, most_unreadable: int) -> Shaped:
+    streak, tally, rows = Streak(most_unreadable), Tally(), Rows(order.entry)
     piece = Piece(order.file, order.line, order.lines, order.body, streak, order.is_document)
     tally.shape(found_in(piece), reading, rows)
     return Shaped(tally.number, tally.read, tally.not_read, streak.before, streak.lines, rows.packed())
@@ -72,7 +73,7 @@ def main() -> None:
         return
     reading = Reading(task.on, ZoneInfo(task.zone))
     while order := receive(sys.stdin.buffer, Order):
-        send(sys.stdout.buffer, shaped(order, reading))
+        send(sys.stdout.buffer, shaped(order, reading, task.most_unreadable))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ answer (it was killed, or the piece breaks it) is shaped by the importing proces
 """
 
 import contextlib
+import fcntl
 import logging
 import os
 import subprocess
@@ -17,6 +18,7 @@ from typing import Self
 
 import msgspec
 
+from audience.ehr.fhir import folder
 from audience.ehr.fhir.folder import Piece
 from audience.ehr.fhir.shape import Shaped
 from audience.ehr.fhir.shaper import Order, Task, receive, send
@@ -30,6 +32,8 @@ WORTH_SHAPERS = 8 * 1024 * 1024
 _MOST = 4
 # Documents beyond this size are held once only.
 _LARGEST = 32 * 1024 * 1024
+# Bytes that wait in a pipe, for fewer turns of writing and reading.
+_PIPE = 1024 * 1024
 # Entries are numbered by piece; no piece has so many.
 _ENTRIES = 1 << 32
 
@@ -44,7 +48,7 @@ class Shapers:
     """`shaped` hands pieces out. Ends its processes when the block is left, whatever they are doing."""
 
     def __init__(self, reading: Reading) -> None:
-        self._task = Task(reading.on, str(reading.zone))
+        self._task = Task(reading.on, str(reading.zone), folder.MOST_UNREADABLE)
         self._processes: list[subprocess.Popen] = []
         self._free: SimpleQueue[subprocess.Popen | None] = SimpleQueue()
         self._threads: ThreadPoolExecutor | None = None
@@ -92,6 +96,9 @@ class Shapers:
                 stderr=subprocess.DEVNULL,
                 env=given | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
             self._processes.append(process)
             self._free.put(process)
             send(process.stdin, self._task)
