@@ -27,11 +27,12 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 
 from audience.filters import FIELDS, Audience, BadDefinition, Breakdown, fields_for, grouped, primary, validate
+from audience.filters.choices import listed
 from audience.filters.households import channel_of
 from audience.listing import Listing, listing, search
 from audience.mending import Told, told
 from audience.models import Category, Patient
-from audience.rows import FilterRow, definition_rows, posted_definition
+from audience.rows import FilterRow, definition_rows, posted_definition, without_waiting
 from trackstat.htmx import page, refresh, wants_part
 from trackstat.tenancy.models import Practice
 
@@ -39,6 +40,8 @@ TEMPLATE = "audience/builder.html"
 CHANGED = "audience-changed"
 # Parts of the page that `show` in its address names.
 EFFECTS, WHY, REMOVED = "effects", "why", "removed"
+# In the address of a page that somebody was sent back to, because a filter has no value yet: it is said at its fields.
+INSIST = "lacking"
 
 
 class Builder:
@@ -85,6 +88,7 @@ class Builder:
         self.household = channel_of(first, self.require) if one_per_household else None
         # Prefix of the row whose first field is to have the keyboard, or "add".
         self.focus = ""
+        self.insists = False
 
     # Answers
 
@@ -92,6 +96,8 @@ class Builder:
         """The hosting page with `builder` in its context; for htmx the part that `show` names, else the preview."""
         show = request.GET.get("show", "")
         if not wants_part(request):
+            if request.GET.get(INSIST):
+                self._insist()
             return page(request, template, **context, **self.context(request), with_effects=show == EFFECTS)
         if show == EFFECTS:
             return page(request, TEMPLATE, partial="effects", with_effects=True, **self.context(request, False))
@@ -110,10 +116,16 @@ class Builder:
             self.focus = self.rows[-1].prefix
         elif request.POST.get("drop"):
             self.focus = "add"
-        response = page(request, TEMPLATE, partial="answer", **self.context(request, with_preview=False))
-        if request.POST.get("drawn") == self.drawn:
+        stays = request.POST.get("drawn") in {self.drawn, self.shape}
+        response = page(request, TEMPLATE, partial="answer", stays=stays, **self.context(request, with_preview=False))
+        if stays:
             response["HX-Reswap"] = "none"
         return refresh(response, CHANGED)
+
+    def _insist(self) -> None:
+        """Say at its fields what a filter lacks, and put the keyboard there."""
+        self.insists = True
+        self.focus = next((row.prefix for row in self.rows if row.is_wrong), "")
 
     def explain(self, request: HttpRequest) -> HttpResponse:
         """Why patients found by `q`, or the one of `patient`, are in or not."""
@@ -141,7 +153,7 @@ class Builder:
     @cached_property
     def rows(self) -> list[FilterRow]:
         """The primary filter first (perhaps blank), then the others."""
-        return definition_rows(self.definition, self.practice, self.on)
+        return definition_rows(self.definition, self.practice, self.on, self.insists)
 
     @property
     def primary_row(self) -> FilterRow:
@@ -152,15 +164,41 @@ class Builder:
         return self.rows[1:]
 
     @property
+    def shape(self) -> str:
+        """What the filters look like, apart from the values in them and from what is wrong with these."""
+        return "|".join(row.shape for row in self.rows)
+
+    @property
     def drawn(self) -> str:
-        """What the filters look like, apart from the values in them."""
-        return "|".join(row.drawn for row in self.rows)
+        return "|".join(row.shape + "!" * bool(row.is_wrong) for row in self.rows)
+
+    @cached_property
+    def waiting(self) -> list[FilterRow]:
+        """Filters without a value yet: the others are counted without them."""
+        return [row for row in self.rows if row.is_waiting]
+
+    @property
+    def not_counted(self) -> str:
+        """Says which those are, '' for none."""
+        if not self.waiting:
+            return ""
+        labels = [row.filter.label for row in self.waiting if row.filter]
+        return f"Not counted yet: {listed(labels, 'and')} {'has' if len(labels) == 1 else 'have'} no value."
+
+    @cached_property
+    def counted(self) -> dict[str, Any]:
+        return without_waiting(self.definition)
+
+    @property
+    def is_only_waiting(self) -> bool:
+        """There are filters, and none has its value."""
+        return bool(self.waiting) and not self.counted.get("primary") and not self.counted.get("filters")
 
     @cached_property
     def problem(self) -> str:
         """Why there is no number: a sentence, '' when the definition can be used."""
         try:
-            validate(self.definition, may_be_blank=self.may_be_blank)
+            validate(self.counted, may_be_blank=self.may_be_blank)
         except BadDefinition as bad:
             return str(bad)
         return ""
@@ -175,7 +213,7 @@ class Builder:
             return None
         return Audience(
             self.practice,
-            self.definition,
+            self.counted,
             self.on,
             self.require,
             category=self.category,

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import QueryDict
 
 from audience.filters import REGISTRY, Filter, On
@@ -55,10 +56,6 @@ class Part(NamedTuple):
         """In place of the chosen, while nothing is."""
         return "none chosen yet" if self.bound.field.required else "any"
 
-    @property
-    def takes_typing(self) -> bool:
-        return not isinstance(self.bound.field.widget, forms.CheckboxSelectMultiple | forms.RadioSelect)
-
 
 @dataclass
 class FilterRow:
@@ -69,11 +66,26 @@ class FilterRow:
     value: dict[str, Any]
     excludes: bool
     on: On
+    # Whether what it lacks is said as an error.
+    insists: bool = False
 
     @cached_property
     def form(self) -> ValuesForm:
+        """What is wrong with it stands at its fields, unless it only lacks something that nobody has given yet."""
         assert self.filter is not None
-        return self.filter.form.of(self.value, prefix=self.prefix)
+        form = self.filter.form.of(self.value, prefix=self.prefix)
+        if self.is_waiting and not self.insists:
+            form.errors.clear()
+        return form
+
+    @cached_property
+    def is_waiting(self) -> bool:
+        return self.filter is not None and _lacks(self.filter, self.value)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Errors stand at its fields."""
+        return self.filter is not None and bool(self.form.errors)
 
     @property
     def fields(self) -> list[forms.BoundField]:
@@ -93,26 +105,67 @@ class FilterRow:
 
     @property
     def note(self) -> str:
-        """The dates that a relative range comes to today."""
+        """The dates that a relative range comes to today; what to do where there is no value yet."""
+        if self.is_waiting and self.insists:
+            return ""
+        if self.is_waiting:
+            return f"{self._lacking} Until then it is not counted."
         if self.filter is None or not self.form.is_valid():
             return ""
         return self.filter.note(self.form.cleaned_data, self.on)
 
     @property
-    def drawn(self) -> str:
+    def _lacking(self) -> str:
+        """What is to be given, in the words of the error that it would be."""
+        assert self.filter is not None
+        return self.filter.form.of(self.value).sentence
+
+    @property
+    def shape(self) -> str:
         key = self.filter.key if self.filter else ""
         return f"{self.prefix}:{key}:{','.join(field.name for field in self.fields)}"
 
 
-def definition_rows(definition: dict[str, Any], practice: Practice, on: dt.date) -> list[FilterRow]:
+def definition_rows(
+    definition: dict[str, Any], practice: Practice, on: dt.date, insists: bool = False
+) -> list[FilterRow]:
     """Filters this version does not know are left out here; the panel's sentence tells of them."""
     of_day = On(on, practice.tz)
     first = definition.get("primary") or {}
-    rows = [FilterRow(_BLANK_PRIMARY, REGISTRY.get(first.get("key", "")), first.get("value", {}), False, of_day)]
+    primary = REGISTRY.get(first.get("key", ""))
+    rows = [FilterRow(_BLANK_PRIMARY, primary, first.get("value", {}), False, of_day, insists)]
     for n, each in enumerate(definition.get("filters", [])):
         if found := REGISTRY.get(each.get("key")):
-            rows.append(FilterRow(f"f{n}", found, each.get("value", {}), each.get("mode") == "exclude", of_day))
+            excludes = each.get("mode") == "exclude"
+            rows.append(FilterRow(f"f{n}", found, each.get("value", {}), excludes, of_day, insists))
     return rows
+
+
+def without_waiting(definition: dict[str, Any]) -> dict[str, Any]:
+    """The definition without filters that were added and have no value yet; what is wrong otherwise stays in it."""
+    first, filters = definition.get("primary"), definition.get("filters")
+    if not isinstance(filters, list):
+        return definition
+    kept = [each for each in filters if not _is_waiting(each)]
+    return definition | {"primary": None if _is_waiting(first) else first, "filters": kept}
+
+
+def _is_waiting(item: Any) -> bool:
+    found = REGISTRY.get(item.get("key", "")) if isinstance(item, dict) else None
+    return found is not None and _lacks(found, item.get("value", {}))
+
+
+def _lacks(filter: Filter, value: Any) -> bool:
+    """All that is wrong is that something has not been given yet; how to look is chosen from the beginning."""
+    form = filter.form.of(value)
+    if form.is_valid() or form.malformed:
+        return False
+    given = any(value.get(name) for name, field in form.fields.items() if not _is_one_of(field))
+    return all(not (given if name == NON_FIELD_ERRORS else value.get(name)) for name in form.errors)
+
+
+def _is_one_of(field: forms.Field) -> bool:
+    return isinstance(field, forms.ChoiceField) and not isinstance(field, forms.MultipleChoiceField)
 
 
 def posted_definition(data: QueryDict) -> dict[str, Any]:
@@ -140,7 +193,7 @@ def _posted_value(data: QueryDict, prefix: str, key: str) -> dict[str, Any]:
     for name, field in found.form.base_fields.items():
         given = field.widget.value_from_datadict(data, data, f"{prefix}-{name}")
         if isinstance(given, list | tuple):
-            given = [str(each)[:200] for each in given]
+            given = [str(each)[:200] for each in given if str(each).strip()]
         if given not in (None, "", []):
             raw[name] = given if isinstance(given, list) else str(given)[:200]
     if not found.fits(raw):

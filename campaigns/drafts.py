@@ -14,6 +14,7 @@ from django.db.models import F
 from audience.filters import validate
 from audience.filters.requirements import requirements
 from audience.models import Category, Channel, SavedAudience, Tag
+from audience.rows import without_waiting
 from audience.tags import BadTag, refuse_reserved
 from campaigns.models import Campaign, Step
 from campaigns.triggers import trigger_for
@@ -72,8 +73,8 @@ def save_definition(
 ) -> Campaign:
     """Keep the filters and the ticked boxes (None: as the messages' channels need). Raises BadDefinition.
 
-    No filter at all may be saved, but not switched on."""
-    validate(definition, may_be_blank=True)
+    No filter at all, or one without its value yet, may be saved, but not loaded and not switched on."""
+    validate(without_waiting(definition), may_be_blank=True)
     if require is not None:
         requirements(require, campaign.category)
         require = sorted(set(require))

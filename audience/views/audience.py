@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
 
 from audience import saved
-from audience.builder import Builder, posted
+from audience.builder import INSIST, Builder, posted
 from audience.filters import BLANK, BadDefinition
 from audience.models import SavedAudience
 from audience.trying import packed, unpacked
@@ -55,7 +55,10 @@ def create_audience(request: HttpRequest) -> HttpResponse:
         made = saved.create(name, description, definition, require, request.user)
     except (saved.BadName, BadDefinition) as bad:
         messages.error(request, f"Not saved. {bad}")
-        return _back(request, None, definition, require)
+        told = {"name": name[:80], "description": description[:200]}
+        if isinstance(bad, BadDefinition):
+            told[INSIST] = "1"
+        return _back(request, None, definition, require, told)
     messages.success(request, f"Saved as “{made.name}”. Campaigns can start from it.")
     return redirect_to(request, request.practice.url("audience:audience", made.pk))
 
@@ -70,7 +73,7 @@ def save_audience(request: HttpRequest, pk: int) -> HttpResponse:
         saved.save_filters(row, definition, require, version, request.user)
     except BadDefinition as bad:
         messages.error(request, f"Not saved. {bad}")
-        return _back(request, row, definition, require)
+        return _back(request, row, definition, require, {INSIST: "1"})
     except saved.Changed:
         row = find(pk)
         by = f"{row.updated_by} has" if row.updated_by else "Somebody has"
@@ -108,13 +111,18 @@ def _try(request: HttpRequest, row: SavedAudience | None) -> HttpResponse:
 
 
 def _back(
-    request: HttpRequest, row: SavedAudience | None, definition: dict[str, Any], require: list[str] | None
+    request: HttpRequest,
+    row: SavedAudience | None,
+    definition: dict[str, Any],
+    require: list[str] | None,
+    told: dict[str, str] | None = None,
 ) -> HttpResponse:
+    """To the page with what was tried out; `told` goes into its address, too."""
     try:
         words = packed(definition, require)
     except BadDefinition:
         words = ""
-    return redirect_to(request, _url(request, row, words))
+    return redirect_to(request, _url(request, row, words, told))
 
 
 def _as_kept(request: HttpRequest, row: SavedAudience | None) -> Builder:
@@ -155,9 +163,11 @@ def _around(request: HttpRequest, row: SavedAudience | None, builder: Builder) -
         "saved": row,
         "is_changed": changed,
         "uses": saved.used_by(request.practice, [row]).get(row.pk, []) if row else [],
+        "name": request.GET.get("name", ""),
+        "description": request.GET.get("description", ""),
     }
 
 
-def _url(request: HttpRequest, row: SavedAudience | None, words: str) -> str:
+def _url(request: HttpRequest, row: SavedAudience | None, words: str, told: dict[str, str] | None = None) -> str:
     page = request.practice.url("audience:audience", row.pk) if row else request.practice.url("audience:new_audience")
-    return f"{page}?{urlencode({'is': words})}" if words else page
+    return f"{page}?{urlencode({'is': words} | (told or {}))}" if words else page

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
-from audience.builder import Builder, posted, posted_patient
+from audience.builder import INSIST, Builder, posted, posted_patient
 from audience.filters import BadDefinition
 from audience.models import Patient
 from audience.views.tagging import shown_jobs
@@ -60,7 +60,7 @@ def save_audience(request: HttpRequest, pk: int, kind: str = Campaign.Kind.BLAST
     try:
         drafts.save_definition(campaign, definition, require, version_of(request, campaign), request.user)
     except BadDefinition:
-        # A filter without its value yet: shown with what is missing, kept once it is complete.
+        # A value that cannot be meant: shown with what is wrong, kept once it is mended.
         return builder_of(request, campaign, definition, require).answer(request)
     except drafts.Conflict:
         # Theirs is saved, ours stays on the page with the new version: the next change saves ours.
@@ -76,7 +76,7 @@ def save_audience(request: HttpRequest, pk: int, kind: str = Campaign.Kind.BLAST
 def load(request: HttpRequest, pk: int) -> HttpResponse:
     """Freezes the list. Filters that come along, as they stand on the page, are saved first."""
     campaign = find(pk, Campaign.Kind.BLAST)
-    place = NEXT.get(request.POST.get("next", ""), "campaigns:audience")
+    place, query = NEXT.get(request.POST.get("next", ""), "campaigns:audience"), ""
     try:
         if "p-key" in request.POST:
             definition, require = posted(request.POST)
@@ -86,11 +86,11 @@ def load(request: HttpRequest, pk: int) -> HttpResponse:
         messages.warning(request, _meanwhile(campaign))
         place = "campaigns:audience"
     except (BadDefinition, drafts.NotEditable) as refused:
-        messages.error(request, str(refused))
-        place = "campaigns:audience"
+        messages.error(request, f"Not loaded. {refused}")
+        place, query = "campaigns:audience", f"?{INSIST}=1"
     else:
         _say_loaded(request, count)
-    return redirect_to(request, request.practice.url(place, campaign.pk))
+    return redirect_to(request, request.practice.url(place, campaign.pk) + query)
 
 
 @require_POST

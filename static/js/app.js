@@ -45,7 +45,8 @@
   /* Menus are popovers: the browser opens, closes and keeps them on top; we put them beside their button. */
   document.addEventListener("toggle", (event) => {
     const menu = event.target;
-    if (event.newState !== "open" || !menu.matches?.(".menu[popover]")) return;
+    if (!menu.matches?.(".menu[popover]")) return;
+    if (event.newState !== "open") return forget(menu);
     const button = document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
     if (!button) return;
     const at = button.getBoundingClientRect();
@@ -58,20 +59,28 @@
     const top = below <= room ? below : above > 0 ? above : Math.max(12, room);
     menu.style.left = `${Math.max(12, left)}px`;
     menu.style.top = `${top}px`;
-    const search = menu.querySelector("[data-narrow]");
-    if (search?.value && !search.hasAttribute("hx-get")) {
-      search.value = "";
-      narrowTo(search);
-    }
     menu.querySelector("input, a, button")?.focus({ preventScroll: true });
   }, true);
 
-  /* A menu narrowed while one types: <input data-narrow> hides the [data-word] that do not contain it; Enter takes the first. */
+  /* A menu that is opened again begins with everything in it. */
+  function forget(menu) {
+    const search = menu.querySelector("[data-narrow]");
+    if (!search?.value || search.hasAttribute("hx-get")) return;
+    search.value = "";
+    narrowTo(search);
+  }
+
+  /* A menu narrowed while one types: <input data-narrow> hides what is not called that, or, where nothing is, the [data-word]
+     that do not contain it; [data-none] shows where none is left. Enter takes the first. */
   const narrowed = (input) => [...input.closest(".menu").querySelectorAll("[data-word]")];
 
   function narrowTo(input) {
     const typed = input.value.trim().toLowerCase();
-    for (const item of narrowed(input)) item.hidden = !item.dataset.word.includes(typed);
+    const items = narrowed(input);
+    const called = items.filter((item) => item.textContent.toLowerCase().includes(typed));
+    const found = new Set(called.length ? called : items.filter((item) => item.dataset.word.includes(typed)));
+    for (const item of items) item.hidden = !found.has(item);
+    for (const none of input.closest(".menu").querySelectorAll("[data-none]")) none.hidden = found.size > 0;
     for (const heading of input.closest(".menu").querySelectorAll(".heading")) heading.hidden = typed !== "";
   }
 
@@ -189,10 +198,16 @@
     if (!navigator.onLine) showToast("You are offline. What you type stays here until the connection is back.", "error");
   });
 
+  const controls = "button, select, textarea, input:not([type=hidden])";
+
   function ready(root) {
     within(root, "dialog[data-open]").forEach(openDialog);
     within(root, "[data-toast]").forEach(watchToast);
-    for (const here of within(root, "[data-here]")) here.focus(); // Where the keyboard goes on after a swap.
+    /* Where the keyboard goes on after a swap: there, or at the first control in it. */
+    for (const here of within(root, "[data-here]")) {
+      const first = here.matches("button, input") ? here : here.querySelector("input:checked") ?? here.querySelector(controls);
+      first?.focus();
+    }
   }
   document.addEventListener("DOMContentLoaded", () => { fitRail(); ready(document); });
   document.addEventListener("htmx:after:process", (event) => ready(event.target instanceof Element ? event.target : document));

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from audience.filters import REGISTRY
 from audience.models import SavedAudience
 from tests.journeys.conftest import PASSWORD
 
@@ -80,10 +81,13 @@ def _describe_lapsed(page):
 
 
 def _add(page, word):
-    """The menu opens on its search field; Enter takes the first that is found."""
+    """The menu opens on its search field, with nothing in it from before; Enter takes the first that is found."""
     page.get_by_role("button", name="Add filter").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("searchbox", name="Search filters")).to_be_focused()
+    search = page.get_by_role("searchbox", name="Search filters")
+    expect(search).to_be_focused()
+    expect(search).to_have_value("")
+    expect(page.locator("#filter-menu [data-word]:not([hidden])")).to_have_count(len(REGISTRY))
     page.keyboard.type(word)
     page.keyboard.press("Enter")
     expect(page.locator("#filter-menu")).to_be_hidden()

@@ -59,7 +59,7 @@ def test_without_script_what_is_tried_is_in_the_address_too(uma, in_northside):
     assert 'name="f0-min" value="18"' in uma.get(response["Location"]).text
 
 
-def test_an_incomplete_filter_survives_a_reload_and_says_what_is_missing(uma, in_northside):
+def test_a_filter_without_its_value_survives_a_reload_and_says_what_it_waits_for(uma, in_northside):
     response = uma.post(f"{ROOT}new/try/", AGE | {"f0-min": ""}, headers=HTMX)
     page = uma.get(_address(response)).text
     assert "Say from or to which age." in page and 'value="f0"' in page
@@ -70,6 +70,14 @@ def test_what_was_found_is_kept_under_a_name_and_opens(uma, in_northside):
     assert "Saved as “Grown ups”" in response.text
     row = SavedAudience.objects.get()
     assert (row.definition, row.require, row.created_by.email) == (ADULTS, None, "uma@northside.example")
+
+
+def test_what_cannot_be_saved_keeps_what_was_typed_and_says_at_the_filter_what_it_lacks(uma, in_northside):
+    typed = AGE | {"f0-min": "", "name": "Grown ups", "description": "Newsletter"}
+    page = uma.post(f"{ROOT}new/save/", typed, follow=True).text
+    assert "Not saved. Age: Say from or to which age." in page
+    assert 'value="Grown ups"' in page and 'value="Newsletter"' in page
+    assert '<ul class="errorlist"' in page.split('id="row-f0"')[1]
 
 
 @pytest.mark.parametrize(

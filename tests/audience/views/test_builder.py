@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from audience.builder import posted
 from audience.models import Patient
 from campaigns.models import AudienceRemoval, Campaign
+from campaigns.problems import problems
 from tests.factories import CampaignFactory, PatientFactory, TagFactory
 from trackstat.tenancy.scope import practice_scope
 
@@ -97,12 +98,70 @@ def test_the_primary_date_is_chosen_and_changed_to_another_kind(desk):
     assert desk.saved()["primary"] is None
 
 
-def test_an_incomplete_filter_is_shown_with_what_is_missing_and_changes_nothing_saved(desk):
+TAGS = {"row": ["f0", "f1"], "f1-key": "tags", "f1-mode": "include", "f1-match": "any"}
+
+
+def test_a_filter_without_its_value_yet_is_kept_and_the_others_are_counted_without_it(desk):
     desk.post("save", **AGE)
+    answer = desk.post("save", **AGE, add="tags").text
+    assert '<span class="n">1</span>' in answer and "Not counted yet: Tags has no value." in answer
+    assert "Choose at least one tag. Until then it is not counted." in answer and "errorlist" not in answer
+    assert [each["key"] for each in desk.saved()["filters"]] == ["age", "tags"]
+    # What is changed beside it is not lost, either.
+    desk.post("save", **AGE | TAGS | {"f0-min": "30"})
+    page = desk.get()
+    assert 'name="f0-min" value="30"' in page and "Not counted yet: Tags has no value." in page
+    assert "Age 30 or older" in page and "errorlist" not in page
+
+
+def test_the_first_field_of_an_added_filter_has_the_keyboard(desk):
+    answer = desk.post("save", **AGE, add="tags").text
+    row = answer.split('id="row-f1"')[1]
+    assert 'class="part" data-here' in row and answer.count("data-here") == 1
+
+
+def test_loading_says_at_its_fields_what_a_filter_lacks(desk, northside):
+    with practice_scope(northside):
+        TagFactory()
+    desk.post("save", **AGE, add="tags")
+    answer = desk.post("load", htmx=False, **AGE | TAGS)
+    assert answer["Location"] == f"{desk.root}?lacking=1"
+    page = desk.client.get(answer["Location"]).text
+    assert "Not loaded. Tags: Choose at least one tag." in page
+    row = page.split('id="row-f1"')[1].split('id="row-')[0]
+    assert '<ul class="errorlist"' in row and "data-here" in row
+    with practice_scope(northside):
+        desk.campaign.refresh_from_db()
+        assert "Tags: Choose at least one tag." in [each.text for each in problems(desk.campaign)]
+    # The next change of anything draws it as one that is being filled in.
+    drawn = page.split('name="drawn" value="')[1].split('"')[0]
+    mended = desk.post("save", **AGE | TAGS | {"f0-min": "20", "drawn": drawn})
+    assert "HX-Reswap" not in mended and "errorlist" not in mended.text
+
+
+def test_only_filters_without_a_value_name_no_number_and_nothing_is_wrong(desk):
+    answer = desk.post("save", add="tags").text
+    assert '<span class="n">–</span>' in answer and "Not counted yet: Tags has no value." in answer
+    assert "Choose a date range or add a filter" not in answer and "errorlist" not in answer
+
+
+def test_a_value_that_cannot_be_meant_is_said_beside_it_and_nothing_is_kept_or_counted(desk):
+    drawn = desk.post("save", **AGE).text.split('name="drawn" value="')[1].split('"')[0]
     before = desk.saved()
-    answer = desk.post("save", **AGE, add="tags")
-    assert "Tags: " in answer.text and "at least one tag" in answer.text
-    assert desk.saved() == before
+    answer = desk.post("save", **AGE | {"f0-max": "10", "drawn": drawn})
+    note = answer.text.split('id="f0-note" hx-swap-oob')[1].split("</p>")[0]
+    assert answer["HX-Reswap"] == "none" and "state" in note and "Age" in note
+    assert '<span class="n">–</span>' in answer.text and desk.saved() == before
+
+
+def test_the_dates_of_a_range_follow_its_values(desk):
+    first = {"p-key": "last_visit", "p-range": "ago", "p-least": "6", "p-most": "18", "p-unit": "months"}
+    answer = desk.post("save", **first).text
+    drawn = answer.split('name="drawn" value="')[1].split('"')[0]
+    note = answer.split('id="p-note" hx-swap-oob="true">')[1].split("</p>")[0]
+    other = desk.post("save", **first | {"p-most": "12", "drawn": drawn})
+    assert note and note != other.text.split('id="p-note" hx-swap-oob="true">')[1].split("</p>")[0]
+    assert other["HX-Reswap"] == "none"
 
 
 def test_only_the_numbers_are_swapped_while_the_shape_of_the_filters_stays(desk):
