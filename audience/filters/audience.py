@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import BooleanField, Case, Count, IntegerField, Q, QuerySet, Value, When
 
 from audience.filters.definition import Chosen, parse
@@ -114,8 +115,8 @@ class Audience:
         return self._counted(self._everybody())
 
     def ids(self) -> list[int]:
-        """In no order: sorting would take as long as finding them."""
-        return list(self.queryset().values_list("pk", flat=True))
+        """In no order: sorting would take as long as finding them. As one value, which is read faster than rows."""
+        return self.queryset().aggregate(ids=ArrayAgg("pk"))["ids"] or []
 
     def page(self, number: int = 1, size: int = 50) -> list[int]:
         """Ids by name, in the order of an index: what is shown of them is looked up of these alone."""

@@ -262,14 +262,19 @@ class CarePhase(Filter):
     def q(self, value: dict[str, Any], on: On) -> Q:
         ahead = next_visit_in(Range(None, None), on)
         never_here = Q(last_visit_on__isnull=True)
-        kept = Q(care_package__isnull=False) | Q(Exists(open_cases(on).filter(patient=OuterRef("pk"))))
+        has_case = Q(Exists(open_cases(on).filter(patient=OuterRef("pk"))))
+        kept = Q(care_package__isnull=False) | has_case
+        # Said as a chain of conditions, which the planner can ask in any order and one patient at a time.
+        no_phase = ~ahead & Q(care_package__isnull=True) & ~has_case
+        if value["phases"] == ["none"]:
+            return no_phase
         q = Q()
         if "pending" in value["phases"]:
             q |= never_here & ahead
         if "in_care" in value["phases"]:
             q |= (~never_here & ahead) | (kept & ~(never_here & ahead))
         if "none" in value["phases"]:
-            q |= ~ahead & ~kept
+            q |= no_phase
         return q
 
     def describe(self, value: dict[str, Any]) -> str:

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.db.models import Count, Exists, Q, Subquery
-from django.db.models.lookups import Exact
+from django.db.models import BooleanField, Expression, Model, Q
 
 from audience.filters.choices import Picked, Rows, listed
 from audience.filters.fields import ValuesForm
 from audience.models import Patient
 from trackstat.clock import now
+from trackstat.tenancy.scope import current_practice_id
 
 
 class BadDefinition(ValueError):
@@ -38,6 +38,23 @@ class On:
 
     def local(self, moment: dt.datetime) -> dt.datetime:
         return moment.astimezone(self.tz)
+
+
+class _AllThere(Expression):
+    """Whether the practice still has all rows of these ids. In SQL of its own: the ORM would take longer to write it
+    than the database to answer it."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, model: type[Model], ids: list[int]) -> None:
+        super().__init__()
+        self._table, self._ids, self._practice = model._meta.db_table, list(ids), current_practice_id()
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        table = connection.ops.quote_name(self._table)
+        counted = f"(SELECT count(*) FROM {table} WHERE practice_id = %s AND id = ANY(%s::bigint[]))"
+        return f"({counted} = %s)", [self._practice, self._ids, len(self._ids)]
 
 
 class Filter:
@@ -77,12 +94,7 @@ class Filter:
         q = Q()
         for name, field in self.form.base_fields.items():
             if isinstance(field, Rows) and value[name]:
-                rows = field.model.objects.filter(pk__in=value[name])  # type: ignore[attr-defined]
-                if len(value[name]) == 1:
-                    q &= Q(Exists(rows))
-                    continue
-                counted = rows.order_by().values("practice").annotate(n=Count("pk")).values("n")
-                q &= Q(Exact(Subquery(counted), len(value[name])))
+                q &= Q(_AllThere(field.model, value[name]))
         return q or None
 
     def names(self, field: str, value: dict[str, Any], joint: str = "or") -> str:

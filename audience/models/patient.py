@@ -9,8 +9,8 @@ from trackstat.tenancy.models import PracticeManager, PracticeModel
 class NotMerged(PracticeManager):
     """Without records that the EHR replaced by another one: nobody is listed, counted or written to twice."""
 
-    def get_queryset(self):
-        return super().get_queryset().filter(merged_into=None)
+    def _narrowed(self, rows):
+        return rows.filter(merged_into=None)
 
 
 class Patient(PracticeModel):

@@ -12,13 +12,23 @@ class PracticeQuerySet(models.QuerySet):
 class PracticeManager(models.Manager.from_queryset(PracticeQuerySet)):
     """Sees the practice in scope; raises NoPractice outside of one instead of quietly finding nothing."""
 
+    # The practice that was asked for last, and its rows, as a query that is never run: most queries begin with it.
+    _last: tuple[int | None, models.QuerySet] | None = None
+
     def get_queryset(self):
         scope = current_scope()
         if scope.across:
-            return super().get_queryset()
+            return self._narrowed(super().get_queryset())
         if scope.practice_id is None:
             raise NoPractice(f"{self.model.__name__} belongs to a practice: open practice_scope(practice) first.")
-        return super().get_queryset().filter(practice_id=scope.practice_id)
+        last = self._last
+        if last is None or last[0] != scope.practice_id:
+            own = super().get_queryset().filter(practice_id=scope.practice_id)
+            last = self._last = (scope.practice_id, self._narrowed(own))
+        return last[1].all()
+
+    def _narrowed(self, rows: models.QuerySet) -> models.QuerySet:
+        return rows
 
 
 class PracticeModel(models.Model):
