@@ -168,13 +168,31 @@ class Patient(PracticeModel):
             # In the order of the addresses: households are counted without sorting.
             models.Index(
                 fields=["practice", "cell"],
-                include=["id", "merged_into", "status", "inactive_reason", "can_text", "kept_away", "birth_date"],
+                include=[
+                    "id",
+                    "merged_into",
+                    "status",
+                    "inactive_reason",
+                    "can_text",
+                    "kept_away",
+                    "birth_date",
+                    "next_visit_at",
+                ],
                 name="patient_cell",
                 condition=~models.Q(cell=""),
             ),
             models.Index(
                 fields=["practice", "email"],
-                include=["id", "merged_into", "status", "inactive_reason", "can_email", "kept_away", "birth_date"],
+                include=[
+                    "id",
+                    "merged_into",
+                    "status",
+                    "inactive_reason",
+                    "can_email",
+                    "kept_away",
+                    "birth_date",
+                    "next_visit_at",
+                ],
                 name="patient_email",
                 condition=~models.Q(email=""),
             ),
