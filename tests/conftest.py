@@ -71,7 +71,8 @@ def owner_connection() -> psycopg.Connection:
 KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
 
-def _truncate(self):
+def truncate():
+    """Empty every table but those that migrations filled."""
     connections["default"].close()
     with owner_connection() as owner:
         tables = owner.execute(
@@ -88,7 +89,7 @@ def _truncate(self):
 
 
 # The restricted role may not truncate.
-TransactionTestCase._fixture_teardown = _truncate
+TransactionTestCase._fixture_teardown = lambda self: truncate()
 
 
 @pytest.fixture

@@ -36,9 +36,8 @@ class PatientFactory(DjangoModelFactory):
 
     @factory.post_generation
     def contact_points(self, create, extracted, **kwargs):
-        for channel in Channel.values:
-            if address := self.address_for(channel):
-                ContactPoint.objects.get_or_create(channel=channel, address=address)
+        points = [ContactPoint(channel=channel, address=self.address_for(channel)) for channel in Channel.values]
+        ContactPoint.objects.bulk_create([each for each in points if each.address], ignore_conflicts=True)
 
 
 class AppointmentFactory(DjangoModelFactory):

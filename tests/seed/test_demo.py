@@ -12,6 +12,7 @@ from audience.models import ConsentEvent, ContactPoint, Patient, PatientTag, Tag
 from campaigns.models import Campaign, Enrollment
 from campaigns.sending import identity_for
 from messaging.models import Attempt, InboundMessage, Message
+from tests.conftest import truncate
 from trackstat.clock import now
 from trackstat.seed.cast import CAST, PASSWORD
 from trackstat.seed.demo import seed_offices, seed_patients
@@ -27,12 +28,21 @@ TABLES = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def seeded(django_db_setup, django_db_blocker):
+    """Committed, so that it is made once for all; what a test changes goes with the test."""
+    with django_db_blocker.unblock():
+        practices = seed_offices(PLANS)
+        for plan in PLANS:
+            seed_patients(plan)
+    yield practices
+    with django_db_blocker.unblock():
+        truncate()
+
+
 @pytest.fixture
-def demo(db):
-    practices = seed_offices(PLANS)
-    for plan in PLANS:
-        seed_patients(plan)
-    return practices
+def demo(seeded, db):
+    return seeded
 
 
 @pytest.fixture

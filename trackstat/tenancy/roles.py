@@ -36,16 +36,19 @@ ROLES = {"User": USER, "User Plus": USER_PLUS, "Manager": MANAGER, "Administrato
 
 def seed_roles() -> dict[str, Role]:
     """Make the four roles of the practice in scope where they are missing; existing ones keep what was made of them."""
-    permissions = {
-        f"{permission.content_type.app_label}.{permission.codename}": permission
-        for permission in Permission.objects.select_related("content_type")
-    }
-    roles = {}
-    for name, codenames in ROLES.items():
-        role, made = Role.objects.get_or_create(name=name)
-        if made:
-            RolePermission.objects.bulk_create(
-                RolePermission(role=role, permission=permissions[codename]) for codename in sorted(codenames)
-            )
-        roles[name] = role
-    return roles
+    roles = {role.name: role for role in Role.objects.filter(name__in=ROLES)}
+    missing = [name for name in ROLES if name not in roles]
+    if missing:
+        permissions, given = _permissions(), []
+        for name in missing:
+            roles[name], made = Role.objects.get_or_create(name=name)
+            if made:
+                given += [RolePermission(role=roles[name], permission=permissions[key]) for key in sorted(ROLES[name])]
+        RolePermission.objects.bulk_create(given)
+    return {name: roles[name] for name in ROLES}
+
+
+def _permissions() -> dict[str, Permission]:
+    names = {key.partition(".")[2] for codenames in ROLES.values() for key in codenames}
+    found = Permission.objects.filter(codename__in=names).select_related("content_type")
+    return {f"{each.content_type.app_label}.{each.codename}": each for each in found}
