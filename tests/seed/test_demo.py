@@ -8,7 +8,9 @@ from django.db.models import F, Q
 
 from audience import rollups
 from audience.ehr.staging import rows
-from audience.models import ConsentEvent, ContactPoint, Patient, PatientTag, Tag
+from audience.filters import REGISTRY
+from audience.filters.choices import Rows
+from audience.models import ConsentEvent, ContactPoint, Diagnosis, Patient, PatientTag, Tag
 from campaigns.models import Campaign, Enrollment
 from campaigns.sending import identity_for
 from messaging.models import Attempt, InboundMessage, Message
@@ -49,6 +51,22 @@ def demo(seeded, db):
 def at_northside(demo):
     with practice_scope(demo[0]):
         yield demo[0]
+
+
+def test_every_list_that_filters_pick_from_has_something_to_pick(demo):
+    for practice in demo:
+        with practice_scope(practice):
+            picked = [
+                (each.key, name)
+                for each in REGISTRY.values()
+                for name, field in each.form.base_fields.items()
+                if isinstance(field, Rows) and not field.model.objects.exists()
+            ]
+            assert picked == []
+            assert Patient.objects.filter(total_paid_cents__gt=0).exists()
+            assert (
+                Diagnosis.objects.filter(is_active=True).exists() and Diagnosis.objects.filter(is_active=False).exists()
+            )
 
 
 def versions(practices):

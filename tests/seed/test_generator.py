@@ -13,6 +13,7 @@ import zipcodes
 
 from trackstat.sandbox.numbers import Lines
 from trackstat.seed.generator import NORTHSIDE, PRACTICES, write
+from trackstat.seed.generator.resources import STATUS_EXTENSION
 
 AT = dt.datetime(2026, 11, 20, 10, 0, tzinfo=ZoneInfo("America/New_York"))
 PLAN = replace(NORTHSIDE, patients=600)
@@ -76,8 +77,13 @@ def test_families_share_phones_and_mailboxes(resources):
 
 def test_there_is_somebody_for_every_filter(resources):
     patients, today = resources["Patient"], AT.date()
-    words = Counter(one["extension"][0]["valueString"] for one in patients if "extension" in one)
-    assert set(words) == {"Discharged", "Archived", "Inactive", "Deceased"}
+    words = {
+        extension["valueString"]
+        for one in patients
+        for extension in one.get("extension", ())
+        if extension["url"] == STATUS_EXTENSION
+    }
+    assert words == {"Discharged", "Archived", "Inactive", "Deceased"}
     assert len({one["name"][0]["family"] for one in patients}) > 100
     births = [dt.date.fromisoformat(one["birthDate"]) for one in patients]
     for day in (today, today + dt.timedelta(days=1)):
@@ -89,6 +95,25 @@ def test_there_is_somebody_for_every_filter(resources):
     statuses = Counter(one["status"] for one in resources["Appointment"])
     assert all(statuses[status] for status in ("fulfilled", "noshow", "cancelled", "booked", "pending"))
     assert {one["appointmentType"]["text"] for one in resources["Appointment"]} >= {"New Patient Exam", "Adjustment"}
+
+
+def test_nobody_is_treated_before_they_came_or_pays_for_what_was_not_done(resources):
+    came = {
+        (reference(one["participant"][0]["actor"]), one["id"].removeprefix("appt-"))
+        for one in resources["Appointment"]
+        if one["status"] == "fulfilled"
+    }
+    for one in resources["ChargeItem"]:
+        assert (reference(one["subject"]), one["id"].removeprefix("charge-")) in came
+    charged = {one["id"].removeprefix("charge-") for one in resources["ChargeItem"]}
+    assert {one["id"].removeprefix("inv-") for one in resources["Invoice"]} <= charged
+    patients = {patient for patient, _ in came}
+    for kind, column in (("EpisodeOfCare", "patient"), ("Condition", "subject"), ("Coverage", "beneficiary")):
+        assert {reference(one[column]) for one in resources[kind]} <= patients
+
+
+def reference(to):
+    return to["reference"]
 
 
 def test_nothing_ahead_has_happened_and_nothing_long_past_is_open(resources):

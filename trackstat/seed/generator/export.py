@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from trackstat.seed.generator import resources
-from trackstat.seed.generator.people import People
+from trackstat.seed.generator import care_resources, resources
+from trackstat.seed.generator.care import Cares
+from trackstat.seed.generator.people import People, Person
 from trackstat.seed.generator.practices import PracticePlan
 from trackstat.seed.generator.visits import Visits
 
@@ -35,23 +36,44 @@ def write(plan: PracticePlan, folder: Path, at: datetime) -> Export:
     visits = list(Visits(plan, at, random).generate(people))
     recent = at - _CHECK_INS_KEPT
     came = ((visit, visit.came_at) for visit in visits if visit.came_at and visit.starts_at > recent)
+    cares = list(Cares(plan, at.date()).generate(people, visits))
+    services = [service for care in cares for service in care.services]
+    sources = {care.patient: care_resources.referral(care.referral_source) for care in cares}
     folder.mkdir(parents=True, exist_ok=True)
     counts = {
         # Appointments first, as bulk servers do when the alphabet decides: a reader must not count on patients first.
         "Appointment": _write(folder / "Appointment.000.ndjson.gz", map(resources.appointment, visits)),
+        "ChargeItem": _write(folder / "ChargeItem.000.ndjson.gz", map(care_resources.charge, services)),
+        "Condition": _write(
+            folder / "Condition.000.ndjson.gz", (each for care in cares for each in care_resources.conditions(care))
+        ),
+        "Coverage": _write(
+            folder / "Coverage.000.ndjson.gz", (care_resources.coverage(care) for care in cares if care.company)
+        ),
         "Encounter": _write(folder / "Encounter.000.ndjson", (resources.encounter(*one) for one in came)),
+        "EpisodeOfCare": _write(folder / "EpisodeOfCare.000.ndjson.gz", map(care_resources.episode, cares)),
+        "Invoice": _write(
+            folder / "Invoice.000.ndjson.gz", (care_resources.invoice(service) for service in services if service.paid)
+        ),
         "Location": _write(
             folder / "Location.000.ndjson",
             (resources.location(name, number, plan) for number, name in enumerate(plan.locations, 1)),
         ),
         "Organization": _write(folder / "Organization.000.ndjson", [resources.organization(plan)]),
-        "Patient": _write(folder / "Patient.000.ndjson", (resources.patient(one, plan, random) for one in people)),
+        "Patient": _write(folder / "Patient.000.ndjson", (_patient(one, plan, random, sources) for one in people)),
         "Practitioner": _write(
             folder / "Practitioner.000.ndjson",
             (resources.practitioner(one, number) for number, one in enumerate(plan.providers, 1)),
         ),
     }
     return Export(folder, counts)
+
+
+def _patient(person: Person, plan: PracticePlan, random: Random, sources: dict[str, dict]) -> dict:
+    found = resources.patient(person, plan, random)
+    if source := sources.get(person.id):
+        found["extension"] = [*found.get("extension", []), source]
+    return found
 
 
 def _write(path: Path, found: Iterable[dict]) -> int:
