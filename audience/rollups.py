@@ -10,6 +10,12 @@ from audience.consent import reachable
 from trackstat.tenancy.models import Practice
 from trackstat.tenancy.scope import current_practice_id, practice_scope
 
+# Of a patient's appointments `a`.
+VISITS = """min(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS first_visit_on,
+            max(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS last_visit_on,
+            min(a.starts_at) FILTER (WHERE a.status = 'scheduled' AND a.starts_at > trackstat.now()) AS next_visit_at,
+            count(*) FILTER (WHERE a.status = 'checked_in') AS visit_count"""
+
 _KEPT = """
     UPDATE audience_patient p
     SET first_visit_on = v.first_visit_on, last_visit_on = v.last_visit_on, next_visit_at = v.next_visit_at,
@@ -18,11 +24,7 @@ _KEPT = """
         SELECT t.id AS patient_id, visits.*, paid.*
         FROM audience_patient t
         CROSS JOIN LATERAL (
-            SELECT min(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS first_visit_on,
-                   max(a.starts_on) FILTER (WHERE a.status = 'checked_in') AS last_visit_on,
-                   min(a.starts_at) FILTER (WHERE a.status = 'scheduled' AND a.starts_at > trackstat.now())
-                       AS next_visit_at,
-                   count(*) FILTER (WHERE a.status = 'checked_in') AS visit_count
+            SELECT {visits}
             FROM audience_appointment a WHERE a.practice_id = %(practice)s AND a.patient_id = t.id) visits
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(m.amount_cents), 0)::bigint AS total_paid_cents
@@ -36,14 +38,14 @@ _KEPT = """
 
 # Where only bills name insurance companies, the newest bill's is the patient's; a record of a coverage says it better.
 _BILLED = """
-    UPDATE audience_coverage c SET is_active = b.is_active
-    FROM (
+    WITH b AS MATERIALIZED (
         SELECT c.id, max(c.billed_on) OVER patient = c.billed_on AND bool_and(c.billed_on IS NOT NULL) OVER patient
                    AS is_active
         FROM audience_coverage c JOIN audience_patient t ON t.practice_id = c.practice_id AND t.id = c.patient_id
         WHERE c.practice_id = %(practice)s AND {which}
         WINDOW patient AS (PARTITION BY c.patient_id)
-    ) b
+    )
+    UPDATE audience_coverage c SET is_active = b.is_active FROM b
     WHERE c.practice_id = %(practice)s AND c.id = b.id AND c.billed_on IS NOT NULL
       AND c.is_active IS DISTINCT FROM b.is_active"""
 
@@ -85,7 +87,8 @@ def rebuild(practice: Practice) -> int:
 def refresh(temporary_table: str) -> None:
     """Visits, total paid and the billed insurance, for the `patient_id`s of a temporary table."""
     for each in (_KEPT, _BILLED):
-        _update(each, f"t.id IN (SELECT patient_id FROM {temporary_table})")
+        # As an array: joined, the planner may work out all patients there are, while it takes them for few.
+        _update(each, f"t.id = ANY (ARRAY(SELECT DISTINCT patient_id FROM {temporary_table}))")
 
 
 def refresh_next_visits(practice: Practice) -> int:
@@ -107,5 +110,5 @@ def _lock(which: str) -> None:
 
 def _update(statement: str, which: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(which=which), {"practice": current_practice_id()})
+        cursor.execute(statement.format(which=which, visits=VISITS), {"practice": current_practice_id()})
         return cursor.rowcount

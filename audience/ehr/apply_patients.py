@@ -10,6 +10,7 @@ from audience.consent import reachable
 from audience.ehr.compare import PATIENT_COLUMNS
 from audience.ehr.facts import FACTS
 from audience.ehr.staging import analyze, rows, run
+from audience.rollups import VISITS
 
 _NAMES = ", ".join(PATIENT_COLUMNS)
 
@@ -89,15 +90,24 @@ def lock(of: dict[str, Any]) -> None:
 
 
 def apply_patients(of: dict[str, Any]) -> dict[str, int]:
-    """Writes the chunk's patients; how many are new, how many changed. From now on `chunk_key` has their ids."""
+    """Writes the chunk's patients; how many are new, how many changed. From now on `chunk_key` has their ids.
+
+    New ones have what the chunk itself says of their visits and payments: `rollups` seldom writes them again.
+    """
     values = ", ".join(f"c.{name}" for name in PATIENT_COLUMNS)
     written = rows(
         f"""INSERT INTO audience_patient AS p
-                (practice_id, source, external_id, {_NAMES}, can_text, can_email,
-                 visit_count, total_paid_cents, created_at, updated_at)
+                (practice_id, source, external_id, {_NAMES}, can_text, can_email, first_visit_on, last_visit_on,
+                 next_visit_at, visit_count, total_paid_cents, created_at, updated_at)
             SELECT %(practice)s, %(source)s, c.external_id, {values}, text.id IS NOT NULL, mail.id IS NOT NULL,
-                   0, 0, trackstat.now(), trackstat.now()
+                   visits.first_visit_on, visits.last_visit_on, visits.next_visit_at, coalesce(visits.visit_count, 0),
+                   coalesce(paid.cents, 0), trackstat.now(), trackstat.now()
             FROM chunk_patient c
+            LEFT JOIN (SELECT a.patient_key, {VISITS} FROM chunk_appointment a GROUP BY 1) visits
+                 ON visits.patient_key = c.external_id
+            LEFT JOIN (SELECT patient_key, sum(amount_cents) AS cents FROM ehr_payment_change
+                       WHERE patient_key COLLATE "C" BETWEEN %(first)s AND %(last)s GROUP BY 1) paid
+                 ON paid.patient_key = c.external_id
             LEFT JOIN audience_contactpoint text ON text.practice_id = %(practice)s AND text.channel = 'text'
                  AND text.address = c.cell AND {reachable("text")}
             LEFT JOIN audience_contactpoint mail ON mail.practice_id = %(practice)s AND mail.channel = 'email'

@@ -179,11 +179,11 @@ def _link_diagnoses(of: dict[str, Any]) -> None:
     """What an episode of care says its diagnoses are; whichever of the two came first."""
     run(
         """UPDATE audience_diagnosis d SET case_id = c.id
-           FROM ehr_case_diagnosis link
-           JOIN audience_case c ON c.practice_id = %(practice)s AND c.source = %(source)s
-                AND c.external_id = link.case_key
-           JOIN chunk_key k ON k.id = c.patient_id
-           WHERE d.practice_id = %(practice)s AND d.source = %(source)s AND d.external_id = link.diagnosis_key
+           FROM audience_case c
+           JOIN ehr_case_diagnosis link ON link.case_key = c.external_id
+           WHERE c.practice_id = %(practice)s AND c.source = %(source)s
+             AND c.patient_id = ANY (ARRAY(SELECT id FROM chunk_key))
+             AND d.practice_id = %(practice)s AND d.source = %(source)s AND d.external_id = link.diagnosis_key
              AND d.patient_id = c.patient_id AND d.case_id IS DISTINCT FROM c.id""",
         of,
     )

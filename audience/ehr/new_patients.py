@@ -16,7 +16,9 @@ def find_unvisited() -> None:
     """`chunk_unvisited`: of the touched patients, those without a visit so far. Before the rollups are refreshed."""
     run("""CREATE TEMPORARY TABLE chunk_unvisited ON COMMIT DROP AS
            SELECT p.id FROM audience_patient p
-           WHERE p.id IN (SELECT patient_id FROM touched) AND p.first_visit_on IS NULL""")
+           WHERE p.id = ANY (ARRAY(SELECT DISTINCT patient_id FROM touched))
+             AND (p.first_visit_on IS NULL OR p.id IN (
+                 SELECT k.id FROM chunk_key k JOIN chunk_patient c ON c.external_id = k.key WHERE c.id IS NULL))""")
 
 
 def tag(of: dict[str, Any]) -> None:

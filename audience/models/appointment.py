@@ -2,11 +2,11 @@ from django.db import models
 
 from audience.models.case import Case
 from audience.models.choices import AppointmentPurpose, Location, Provider
+from audience.models.of_patient import OfPatient
 from trackstat.tenancy.fields import PracticeForeignKey
-from trackstat.tenancy.models import PracticeModel
 
 
-class Appointment(PracticeModel):
+class Appointment(OfPatient):
     """A booking; a visit is one with status checked_in."""
 
     class Status(models.TextChoices):

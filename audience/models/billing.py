@@ -1,11 +1,11 @@
 from django.db import models
 
 from audience.models.choices import Insurer, ServiceCode
+from audience.models.of_patient import OfPatient
 from trackstat.tenancy.fields import PracticeForeignKey
-from trackstat.tenancy.models import PracticeModel
 
 
-class Service(PracticeModel):
+class Service(OfPatient):
     """A code that one of the EHR's records says was done on a day; several records may say the same."""
 
     patient = PracticeForeignKey("audience.Patient", models.CASCADE, related_name="services")
@@ -29,7 +29,7 @@ class Service(PracticeModel):
         return f"Service {self.pk} on {self.visit_on}"
 
 
-class Payment(PracticeModel):
+class Payment(OfPatient):
     """Money received for a patient, as one of the EHR's records says. Patient.total_paid_cents is their sum."""
 
     class Payer(models.TextChoices):
@@ -56,7 +56,7 @@ class Payment(PracticeModel):
         return f"Payment {self.pk}"
 
 
-class Coverage(PracticeModel):
+class Coverage(OfPatient):
     """That an insurance company covers a patient, or was billed for them.
 
     `is_active`: the EHR says so; with `billed_on`, only bills name the company, and it is true of the newest bill's

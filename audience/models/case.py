@@ -1,11 +1,11 @@
 from django.db import models
 
 from audience.models.choices import Attorney, CarePackage, CaseType, DiagnosisCode, FeeSchedule
+from audience.models.of_patient import OfPatient
 from trackstat.tenancy.fields import PracticeForeignKey
-from trackstat.tenancy.models import PracticeModel
 
 
-class Case(PracticeModel):
+class Case(OfPatient):
     """One course of care of a patient. Never deleted: one that the EHR takes back is closed."""
 
     patient = PracticeForeignKey("audience.Patient", models.CASCADE, related_name="cases")
@@ -49,7 +49,7 @@ class Case(PracticeModel):
         return str(self.case_type) if self.case_type else "Case"
 
 
-class Diagnosis(PracticeModel):
+class Diagnosis(OfPatient):
     """A code that one of the EHR's records gives a patient; the same code may stand in several records."""
 
     patient = PracticeForeignKey("audience.Patient", models.CASCADE, related_name="diagnoses")
