@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import cache
 from math import inf
 from types import SimpleNamespace
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import psycopg
 from psycopg.adapt import Transformer
@@ -120,7 +120,7 @@ class _Bytes(Writer):
 def _pack(kind: type, held: list[tuple]) -> bytes:
     written = _Bytes()
     # Of a cursor, writing asks for this much.
-    cursor = SimpleNamespace(
+    cursor: Any = SimpleNamespace(
         connection=SimpleNamespace(pgconn=None), pgresult=None, adapters=psycopg.adapters, _tx=Transformer(None)
     )
     with Copy(cursor, binary=True, writer=written) as copy:

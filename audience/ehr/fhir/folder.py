@@ -171,7 +171,8 @@ class Folder:
     def _read_file(self, name: str, raw: BinaryIO) -> Iterator[Piece]:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
-        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), _UNPACKED_AT_ONCE) if packed else raw
+        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=raw), _UNPACKED_AT_ONCE) if packed else None
+        stream: BinaryIO = unpacked or raw
         streak = Streak(MOST_UNREADABLE)
         line = 1
         try:
@@ -206,7 +207,8 @@ class Folder:
                     yield Piece(name, line - 1, 0, b"", streak, problem=reasons.GZIP_BOMB)
                     return
                 # Of a damaged file, what is unpacked already is not lost.
-                block = (stream.read1 if packed else stream.read)(min(_PIECE, self.longest_line))
+                size = min(_PIECE, self.longest_line)
+                block = unpacked.read1(size) if unpacked else raw.read(size)
         except (EOFError, OSError, zlib.error):
             if not streak.is_over:
                 problem = reasons.BROKEN_GZIP if packed else reasons.UNREADABLE_FILE

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from datetime import date
-from typing import BinaryIO
+from typing import IO
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -43,14 +43,14 @@ class Order(msgspec.Struct):
     body: bytes
 
 
-def send(out: BinaryIO, message: msgspec.Struct) -> None:
+def send(out: IO[bytes], message: msgspec.Struct) -> None:
     body = msgspec.msgpack.encode(message)
     out.write(len(body).to_bytes(4))
     out.write(body)
     out.flush()
 
 
-def receive[T](source: BinaryIO, kind: type[T]) -> T | None:
+def receive[T](source: IO[bytes], kind: type[T]) -> T | None:
     """None at the end of the input, also where it ends within a message."""
     length = int.from_bytes(source.read(4))
     body = source.read(length)
