@@ -1,4 +1,5 @@
-"""The made-up practice of the demo as a system without FHIR would write it: the same people and visits, as CSV."""
+"""The made-up practice of the demo as a system without FHIR would write it, as CSV: the same people, visits, services
+and payments."""
 
 import datetime as dt
 from pathlib import Path
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from tests.audience.ehr.csv.drops import write as write_file
 from trackstat.seed.generator import PracticePlan
+from trackstat.seed.generator.care import Cares
 from trackstat.seed.generator.people import People
 from trackstat.seed.generator.resources import practitioner
 from trackstat.seed.generator.visits import Visits
@@ -25,6 +27,9 @@ def write(plan: PracticePlan, folder: Path, at: dt.datetime, **how) -> Path:
     random = Random(f"{plan.seed} {plan.patients} {at.date().isoformat()}")
     people = People(plan, at.date(), random).generate()
     visits = list(Visits(plan, at, random).generate(people))
+    cares = list(Cares(plan, at.date()).generate(people, visits))
+    services = [service for care in cares for service in care.services]
+    sources = {care.patient: care.referral_source for care in cares}
     names = {one.id: _full(practitioner(one, number)["name"][0]) for number, one in enumerate(plan.providers, 1)}
     places = {f"loc-{number}": name for number, name in enumerate(plan.locations, 1)}
     write_file(
@@ -48,6 +53,7 @@ def write(plan: PracticePlan, folder: Path, at: dt.datetime, **how) -> Path:
                 "Country": "USA",
                 "Status": person.status or "Active",
                 "Primary Provider": names[person.provider],
+                "Referral Source": sources.get(person.id, ""),
             }
             for person in people
         ),
@@ -72,6 +78,37 @@ def write(plan: PracticePlan, folder: Path, at: dt.datetime, **how) -> Path:
                 "Location": places[visit.location],
             }
             for visit in visits
+        ),
+        **how,
+    )
+    write_file(
+        folder,
+        "Charges.csv",
+        *(
+            {
+                "Transaction ID": service.id,
+                "Chart #": service.patient,
+                "Date of Service": f"{service.on:%m/%d/%Y}",
+                "CPT": service.code,
+                "Description": service.name,
+            }
+            for service in services
+        ),
+        **how,
+    )
+    write_file(
+        folder,
+        "Payments.csv",
+        *(
+            {
+                "Payment ID": service.id,
+                "Chart #": service.patient,
+                "Date": f"{service.on:%m/%d/%Y}",
+                "Amount": f"${service.paid}.00",
+                "Paid By": "Patient",
+            }
+            for service in services
+            if service.paid
         ),
         **how,
     )
