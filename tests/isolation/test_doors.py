@@ -1,15 +1,18 @@
 """Every URL × method × person × own, foreign or missing object, checked against the URLconf."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
 from tests import cast
+from tests.conftest import truncate
 from tests.isolation.belongings import belongings
 from tests.isolation.doors import DOORS, PUBLIC
-from trackstat.tenancy.models import Membership
+from trackstat.tenancy.models import Membership, Practice, User
 from trackstat.tenancy.scope import practice_scope
 
 PEOPLE = ("olive", "mona", "uma", "fred")
@@ -29,14 +32,35 @@ def url_names(patterns=None, namespace="", in_practice=False):
             yield f"{namespace}{pattern.name}", below
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker):
+    """Both practices with one of everything; committed, so that it is made once for all these tests."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        northside, southside, world = cast.northside(), cast.southside(), {}
+        people = cast.people(northside, southside)
+        for name, practice, word in (("own", northside, "Northside"), ("foreign", southside, cast.CANARY)):
+            with practice_scope(practice):
+                world[name] = belongings(word)
+        # What would now begin in the background stays as it was made.
+        connection.run_on_commit.clear()
+    yield SimpleNamespace(northside=northside, people=people, world=world)
+    with django_db_blocker.unblock():
+        truncate()
+
+
 @pytest.fixture
-def world(people, northside, southside):
-    """Both practices with one of everything."""
-    world = {}
-    for name, practice, word in (("own", northside, "Northside"), ("foreign", southside, cast.CANARY)):
-        with practice_scope(practice):
-            world[name] = belongings(word)
-    return world
+def world(made, db):
+    return made.world
+
+
+@pytest.fixture
+def northside(made, db):
+    return Practice.objects.get(pk=made.northside.pk)
+
+
+@pytest.fixture
+def people(made, db):
+    return SimpleNamespace(**{name: User.objects.get(pk=each.pk) for name, each in vars(made.people).items()})
 
 
 def test_every_url_has_a_row_in_the_table():
