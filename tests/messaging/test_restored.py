@@ -13,6 +13,8 @@ import redis
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, connections, transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from messaging import restored
 from messaging.management.commands import confirm_sending
@@ -162,7 +164,7 @@ def test_the_furthest_position_only_grows():
 
 
 def test_without_valkey_the_table_decides_and_nobody_confirms(monkeypatch):
-    away = redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2)
+    away = redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     with monkeypatch.context() as patched:
         patched.setattr(restored, "_valkey", lambda: away)
         patched.setattr(restored, "_keep_furthest", lambda: away.register_script("return 1"))
