@@ -69,7 +69,7 @@ def take_off(tag: Tag, patients: Patient | QuerySet[Patient], by: User | None = 
     """Patients who carried the tag and do not any more. Locks as `put_on`. Raises BadTag for `np start` in bulk."""
     chosen = _chosen(tag, patients)
     if tag.always_excluded:
-        _lock(chosen)
+        _lock(chosen.filter(pk__in=PatientTag.objects.filter(tag=tag).values("patient")))
     taken = PatientTag.objects.filter(tag=tag, patient__in=chosen.order_by().values("pk")).delete()[0]
     _record("tag.taken_off", tag, patients, taken, by)
     return taken
