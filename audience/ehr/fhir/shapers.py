@@ -34,8 +34,10 @@ _MOST = 4
 _LARGEST = 32 * 1024 * 1024
 # Bytes that wait in a pipe, for fewer turns of writing and reading.
 _PIPE = 1024 * 1024
-# Entries are numbered by piece; no piece has so many.
-_ENTRIES = 1 << 32
+# From here on entries of handed out pieces are numbered, each piece's after as many as the one before has bytes. What
+# the importing process shapes itself is numbered from 1. PostgreSQL hashes both halves of such a number into one: in
+# steps of 1 << 32 the entries of all pieces would fall on each other.
+_ENTRIES = 1 << 40
 
 
 def number() -> int:
@@ -52,7 +54,7 @@ class Shapers:
         self._processes: list[subprocess.Popen] = []
         self._free: SimpleQueue[subprocess.Popen | None] = SimpleQueue()
         self._threads: ThreadPoolExecutor | None = None
-        self._number = 0
+        self._entry = _ENTRIES
         self._is_over = False
 
     def __enter__(self) -> Self:
@@ -106,8 +108,8 @@ class Shapers:
     def _hand_out(self, piece: Piece) -> Future[Shaped | None] | None:
         if not self._processes or not piece.body or len(piece.body) > _LARGEST:
             return None
-        self._number += 1
-        order = Order(piece.file, piece.line, piece.lines, piece.is_document, self._number * _ENTRIES, piece.body)
+        order = Order(piece.file, piece.line, piece.lines, piece.is_document, self._entry, piece.body)
+        self._entry += len(piece.body)
         return self._threads.submit(self._have_shaped, order)
 
     def _have_shaped(self, order: Order) -> Shaped | None:

@@ -94,6 +94,21 @@ def test_damaged_exports_become_the_same_with_shapers_as_without(tmp_path, piece
 
 
 @pytest.mark.django_db
+def test_the_entries_of_all_pieces_are_spread_over_the_hash_tables_that_join_them(tmp_path, pieces, with_shapers):
+    """PostgreSQL folds the halves of a bigint: badly numbered, the joins of a large export take longer than all else."""
+    write(tmp_path, *(benefit(f"b{number}") for number in range(3000)))
+    with staging() as tables:
+        FolderReader(Folder(tmp_path)).read(READING, tables, Counts(), lambda progress: None)
+        tables.flush()
+        [(entries, numbers, hashes)] = rows(
+            "SELECT count(*), count(DISTINCT entry), count(DISTINCT hashint8(entry)) FROM ehr_entry"
+        )
+    assert len(with_shapers) > 100
+    assert (entries, numbers) == (3000, 3000)
+    assert hashes > 2990
+
+
+@pytest.mark.django_db
 def test_what_a_killed_shaper_had_is_shaped_without_it(tmp_path, pieces, with_shapers, caplog):
     write(tmp_path, *(appointment(f"a{number}") for number in range(3000)))
     killed = []
