@@ -95,7 +95,7 @@ def test_damaged_exports_become_the_same_with_shapers_as_without(tmp_path, piece
 
 @pytest.mark.django_db
 def test_the_entries_of_all_pieces_are_spread_over_the_hash_tables_that_join_them(tmp_path, pieces, with_shapers):
-    """PostgreSQL folds the halves of a bigint: badly numbered, the joins of a large export take longer than all else."""
+    """PostgreSQL folds the halves of a bigint: numbered badly, the joins of a large export take longest."""
     write(tmp_path, *(benefit(f"b{number}") for number in range(3000)))
     with staging() as tables:
         FolderReader(Folder(tmp_path)).read(READING, tables, Counts(), lambda progress: None)
