@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from messaging.models import SendingIdentity
+from trackstat import valkey
 from trackstat.clock import now
 from trackstat.tenancy.models import PracticeSettings
 from trackstat.tenancy.scope import current_practice_id
@@ -57,7 +58,7 @@ redis.call('EXPIRE', KEYS[1], 3600)
 
 @cache
 def _valkey() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    return valkey.client()
 
 
 @cache

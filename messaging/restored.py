@@ -11,8 +11,9 @@ from functools import cache
 
 import psycopg
 import redis
-from django.conf import settings
 from django.db import connection
+
+from trackstat import valkey
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ def _tell_once(allowed: bool) -> None:
 
 @cache
 def _valkey() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
+    return valkey.client(decode_responses=True)
 
 
 @cache
