@@ -2,7 +2,8 @@ from django.db import migrations, models
 
 # Patient.kept_away says whether the patient carries a tag that keeps announcements away. Whoever changes who carries
 # what, or what a tag does, keeps it by these: they lock the patients first, by id, and look only then, so that of two
-# who change the tags of a patient at once the later one sees what the earlier one did.
+# who change the tags of a patient at once the later one sees what the earlier one did. A tag that changes what it does
+# cannot see who is just getting it; no page changes that, and `rollups.rebuild` puts it right.
 KEPT_AWAY = """
 CREATE FUNCTION trackstat.tell_kept_away(practices bigint[], patients bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -158,8 +158,8 @@ def _say_loaded(request: HttpRequest, count: int) -> None:
 def _meanwhile(campaign: Campaign) -> str:
     try:
         theirs = audience_of(campaign).sentence()
-    except BadDefinition:
-        theirs = "no filters"
+    except BadDefinition as lacking:
+        theirs = f"filters that are not complete: {lacking}"
     return (
         f"Somebody else has changed the filters meanwhile to: {theirs}"
         " Yours are still on the page and not saved: change anything to save yours, or load the page again for theirs."

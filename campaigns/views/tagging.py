@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from audience import tags
+from audience.builder import INSIST
 from audience.filters import BadDefinition
 from audience.listing import search
 from audience.models import Patient
@@ -25,9 +26,13 @@ from trackstat.tenancy.permissions import needs
 @needs(MAY_TAG)
 def tag_audience(request: HttpRequest, pk: int) -> HttpResponse:
     campaign, q = find(pk, Campaign.Kind.BLAST), asked_for(request)
-    patients, words = _people(campaign)
-    whom = f"{words} “{campaign.name}”" + (f", found by “{q}”" if q else "")
     back = request.practice.url("campaigns:audience", campaign.pk)
+    try:
+        patients, words = _people(campaign)
+    except BadDefinition as lacking:
+        messages.error(request, f"Nobody was tagged. {lacking}")
+        return redirect_to(request, f"{back}?{INSIST}=1")
+    whom = f"{words} “{campaign.name}”" + (f", found by “{q}”" if q else "")
     return ask_or_start(request, search(patients, q), whom, back, q, campaign.pk)
 
 
@@ -52,10 +57,7 @@ def tag_action(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _people(campaign: Campaign) -> tuple[QuerySet[Patient], str]:
-    """As the preview lists them, and what to call them."""
+    """As the preview lists them, and what to call them. Raises BadDefinition while a filter has no value."""
     if campaign.loaded_at is not None and not campaign.is_stale:
         return Patient.objects.filter(pk__in=campaign.members.values("patient_id")), "Everyone loaded in"
-    try:
-        return audience_of(campaign).queryset(), "Everyone who matches"
-    except BadDefinition:
-        return Patient.objects.none(), "Everyone who matches"
+    return audience_of(campaign).queryset(), "Everyone who matches"

@@ -124,7 +124,9 @@ class Folder:
                 if not file.name.startswith(".") and file.suffix.lower() not in _SKIPPED_SUFFIXES
             )
             self.files = [file for file in found if file.is_file() and not file.is_symlink()]
-            self.links = [file for file in found if file.is_symlink()]
+            # One to something in the folder itself hides nothing: that is read where it is.
+            inside = self.path.resolve()
+            self.links = [file for file in found if file.is_symlink() and not file.resolve().is_relative_to(inside)]
         else:
             raise FileNotFoundError(f"There is no folder {self.path}")
         self.total_bytes = sum(file.stat().st_size for file in self.files)
@@ -186,8 +188,9 @@ class Folder:
                     yield Piece(name, 1, 0, whole.removeprefix(_BOM).strip(), streak, is_document=True)
                 return
             taken, block = 0, first.removeprefix(_BOM)
-            if not packed and block.endswith(b"\n") and len(block) < self.longest_line:
-                block += stream.read(min(_PIECE, self.longest_line) - len(block))
+            more = min(_PIECE, self.longest_line) - len(block)
+            if not packed and block.endswith(b"\n") and more > 0:
+                block += stream.read(more)
             while block:
                 whole, rest, broken = self._to_the_end_of_a_line(stream, block)
                 taken += len(whole) + len(rest)

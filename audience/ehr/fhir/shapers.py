@@ -91,19 +91,27 @@ class Shapers:
         # No address of a database and no key is any business of theirs.
         given = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
         for _ in range(number()):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "audience.ehr.fhir.shaper"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=given | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "audience.ehr.fhir.shaper"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=given | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
+            except OSError:
+                log.warning("A shaper of an import could not be started; the import goes on without it")
+                return
             for pipe in (process.stdin, process.stdout):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
             self._processes.append(process)
-            self._free.put(process)
-            send(process.stdin, self._task)
+            try:
+                send(process.stdin, self._task)
+            except OSError:
+                self._free.put(None)
+            else:
+                self._free.put(process)
 
     def _hand_out(self, piece: Piece) -> Future[Shaped | None] | None:
         if not self._processes or not piece.body or len(piece.body) > _LARGEST:

@@ -77,6 +77,17 @@ def test_a_first_line_that_is_nested_too_deeply_does_not_hide_the_next(tmp_path,
     assert refused(folder) == [(1, "Nested too deeply")]
 
 
+@pytest.mark.parametrize("length", [2**20 - 1, 2**20, 2**20 + 1, 1_200_000])
+def test_a_first_line_longer_than_a_piece_is_a_line_like_any_other(tmp_path, length):
+    long = json.dumps(patient("long"))[:-1]
+    long += f', "text": "{"x" * (length - len(long.encode()) - 14)}"}}'
+    write(tmp_path, long, patient("next"))
+    assert len(long) + 1 == length
+    records, rejections = staged(tmp_path, READING)
+    assert [record.external_id for record in records] == ["long", "next"]
+    assert rejections == []
+
+
 def test_a_file_that_goes_away_while_reading_is_said(tmp_path):
     write(tmp_path, patient("p1"), name="a.ndjson")
     write(tmp_path, patient("p2"), name="b.ndjson")
@@ -93,6 +104,7 @@ def test_links_in_a_folder_are_not_followed(tmp_path):
     write(tmp_path / "drop" / "below", patient("below"), name="below.ndjson")
     (tmp_path / "drop" / "link.ndjson").symlink_to(tmp_path / "elsewhere" / "others.ndjson")
     (tmp_path / "drop" / "all").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "drop" / "latest").symlink_to(tmp_path / "drop" / "below")
     records, rejections = staged(tmp_path / "drop", READING)
     assert [record.external_id for record in records] == ["below", "own"]
     assert [(one.file, one.reason) for one in rejections] == [("all", reasons.LINK), ("link.ndjson", reasons.LINK)]

@@ -109,6 +109,18 @@ def test_the_entries_of_all_pieces_are_spread_over_the_hash_tables_that_join_the
 
 
 @pytest.mark.django_db
+def test_where_no_shaper_can_be_started_the_import_goes_on_without(tmp_path, pieces, with_shapers, caplog, monkeypatch):
+    def refuse(*_, **__):
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(shapers.subprocess, "Popen", refuse)
+    write(tmp_path, *(appointment(f"a{number}") for number in range(300)))
+    assert len(read(tmp_path)["ehr_appointment"]) == 300
+    assert set(with_shapers) == {None}
+    assert "could not be started" in caplog.text
+
+
+@pytest.mark.django_db
 def test_what_a_killed_shaper_had_is_shaped_without_it(tmp_path, pieces, with_shapers, caplog):
     write(tmp_path, *(appointment(f"a{number}") for number in range(3000)))
     killed = []

@@ -152,6 +152,19 @@ def test_everyone_loaded_is_tagged_from_the_preview_and_the_page_follows_it(uma,
     assert "2 of 2 patients got it" in line and "every 2s" not in line
 
 
+def test_a_blast_whose_filter_has_no_value_yet_tags_nobody_and_says_why(uma, northside):
+    with practice_scope(northside):
+        PatientFactory()
+        waiting = {"key": "diagnosis", "mode": "include", "value": {"which": "ever"}}
+        campaign = CampaignFactory(definition={"primary": None, "filters": [waiting]})
+    step = f"/northside/campaigns/blasts/{campaign.pk}/audience/"
+    answer = uma.post(f"{step}tag/", {"name": "Called", "action": "put_on"}, follow=True)
+    assert "Nobody was tagged. Diagnosis: Choose a code" in answer.text
+    assert answer.request["QUERY_STRING"] == "lacking=1"
+    with practice_scope(northside):
+        assert not PatientTag.objects.exists() and not TagJob.objects.exists()
+
+
 def test_who_may_not_tag_is_offered_nothing(people, vip):
     fred = Client()
     fred.force_login(people.fred)
