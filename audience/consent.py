@@ -101,25 +101,25 @@ def refresh_contactability(contact_point_ids: Iterable[int]) -> None:
 
 
 _FLAGS = {"text": ("cell", "can_text"), "email": ("email", "can_email")}
+# Two statements: what is waited for while locking may be changed meanwhile. One alone would go on to update the rows as
+# it saw them first, which whoever waits for us has taken a place in the queue for.
+_LOCK = """
+    SELECT FROM audience_contactpoint c
+    JOIN audience_patient p ON p.practice_id = c.practice_id AND p.{column} = c.address AND p.{column} <> ''
+    WHERE c.practice_id = %(practice)s AND c.id = ANY(%(points)s) AND c.channel = %(channel)s
+    ORDER BY p.id FOR NO KEY UPDATE OF p"""
 _REACH = """
-    WITH reached AS (
-        SELECT p.id, {reachable} AS can
-        FROM audience_contactpoint c
-        JOIN audience_patient p ON p.practice_id = c.practice_id AND p.{column} = c.address AND p.{column} <> ''
-        WHERE c.practice_id = %(practice)s AND c.id = ANY(%(points)s) AND c.channel = %(channel)s
-        ORDER BY p.id FOR NO KEY UPDATE OF p
-    )
-    UPDATE audience_patient p SET {flag} = reached.can FROM reached
-    WHERE p.practice_id = %(practice)s AND p.id = reached.id AND p.{flag} <> reached.can"""
+    UPDATE audience_patient p SET {flag} = {reachable} FROM audience_contactpoint c
+    WHERE c.practice_id = %(practice)s AND c.id = ANY(%(points)s) AND c.channel = %(channel)s
+      AND p.practice_id = c.practice_id AND p.{column} = c.address AND p.{column} <> '' AND p.{flag} <> {reachable}"""
 
 
 def _refresh(channel: str, ids: list[int]) -> None:
     column, flag = _FLAGS[channel]
+    values = {"practice": current_practice_id(), "channel": channel, "points": ids}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _REACH.format(column=column, flag=flag, reachable=reachable("c")),
-            {"practice": current_practice_id(), "channel": channel, "points": ids},
-        )
+        for statement in (_LOCK, _REACH):
+            cursor.execute(statement.format(column=column, flag=flag, reachable=reachable("c")), values)
 
 
 def _locked(channel: str, address: str) -> ContactPoint:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
@@ -50,8 +51,13 @@ def put_on(tag: Tag, patients: Patient | QuerySet[Patient], by: User | None = No
     """
     chosen = _chosen(tag, patients)
     if tag.always_excluded:
-        _lock(chosen)
-    sql, values = chosen.order_by().values("pk").query.sql_with_params()
+        # These and nobody else: asked again, the choice may be another by now, and who is new would be locked out of
+        # turn.
+        chosen = Patient.everyone.filter(pk__in=_lock(chosen))
+    try:
+        sql, values = chosen.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return 0
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO audience_patienttag (practice_id, patient_id, tag_id, tagged_at, tagged_by_id)
@@ -69,7 +75,8 @@ def take_off(tag: Tag, patients: Patient | QuerySet[Patient], by: User | None = 
     """Patients who carried the tag and do not any more. Locks as `put_on`. Raises BadTag for `np start` in bulk."""
     chosen = _chosen(tag, patients)
     if tag.always_excluded:
-        _lock(chosen.filter(pk__in=PatientTag.objects.filter(tag=tag).values("patient")))
+        carriers = chosen.filter(pk__in=PatientTag.objects.filter(tag=tag).values("patient"))
+        chosen = Patient.everyone.filter(pk__in=_lock(carriers))
     taken = PatientTag.objects.filter(tag=tag, patient__in=chosen.order_by().values("pk")).delete()[0]
     _record("tag.taken_off", tag, patients, taken, by)
     return taken
@@ -96,8 +103,9 @@ def lock_patients(ids: list[int]) -> None:
     _lock(Patient.everyone.filter(pk__in=ids))
 
 
-def _lock(patients: QuerySet[Patient]) -> None:
-    list(patients.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+def _lock(patients: QuerySet[Patient]) -> list[int]:
+    """Their ids, in whose order they are locked."""
+    return list(patients.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def _record(action: str, tag: Tag, patients: Patient | QuerySet[Patient], n: int, by: User | None) -> None:
