@@ -6,6 +6,7 @@ The locks are taken in the order everyone keeps: contact points by id, then pati
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 
@@ -116,7 +117,7 @@ _REACH = """
 
 def _refresh(channel: str, ids: list[int]) -> None:
     column, flag = _FLAGS[channel]
-    values = {"practice": current_practice_id(), "channel": channel, "points": ids}
+    values: dict[str, Any] = {"practice": current_practice_id(), "channel": channel, "points": ids}
     with connection.cursor() as cursor:
         for statement in (_LOCK, _REACH):
             cursor.execute(statement.format(column=column, flag=flag, reachable=reachable("c")), values)
