@@ -8,6 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audience.models import (
+    Appointment,
     Attorney,
     CarePackage,
     Case,
@@ -87,6 +88,13 @@ def test_cases_diagnoses_insurance_and_services_are_shown_to_everybody_who_sees_
     assert insurance.index("Aetna") < insurance.index("Cigna") < insurance.index("Not any more")
     assert "98941" in page and "The latest 30 of 31 are shown" in page
     assert "<b>Patient/old-7</b>" in page
+
+
+def test_a_case_says_nothing_of_visits_where_the_ehr_does_not_say_whose_they_are(people, ana, northside):
+    with practice_scope(northside):
+        Appointment.objects.update(case=None)
+    cases = page_of(people.fred, ana).split('aria-label="Cases"')[1].split("</section>")[0]
+    assert "Personal injury" in cases and "Visits" not in cases
 
 
 def test_money_is_shown_only_to_those_who_may_see_money(people, ana):
