@@ -1,5 +1,10 @@
 """What an import left behind, to compare."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+
 from audience.models import (
     Appointment,
     AppointmentPurpose,
@@ -110,3 +115,14 @@ def state(practice) -> dict[str, list]:
 
 def written(run: ImportRun) -> int:
     return sum(counts.get("new", 0) + counts.get("changed", 0) for counts in run.counts.values())
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """
+    Nothing of this stays, for the examples of a property test: each begins with an empty practice, and gives back
+    the locks on its imports' temporary tables. PostgreSQL has room for a few thousand.
+    """
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
