@@ -21,6 +21,11 @@ from tests.factories import (
 )
 from trackstat.clock import now
 
+LAPSED = {
+    "primary": {"key": "last_visit", "value": {"range": "more_than_ago", "least": 6, "unit": "months"}},
+    "filters": [],
+}
+
 
 def belongings(word: str) -> dict[str, int]:
     """Ids by kind, for the arguments of URLs."""
@@ -31,7 +36,7 @@ def belongings(word: str) -> dict[str, int]:
     tag_job = tagging.start(tag, "put_on", Patient.objects.all(), f"All of {word}", None)
     text, _email = TextIdentityFactory(label=word), EmailIdentityFactory(label=word)
     content = ContentFactory(body=f"Hello from {word}")
-    campaign = CampaignFactory(name=f"{word} campaign", definition={"primary": None, "filters": []})
+    campaign = CampaignFactory(name=f"{word} campaign", definition=LAPSED)
     step = StepFactory(campaign=campaign, content=content)
     letter = CampaignFactory(name=f"{word} letter")
     StepFactory(campaign=letter, channel="email", content=ContentFactory(channel="email", subject=word, body=word))
@@ -58,8 +63,7 @@ def belongings(word: str) -> dict[str, int]:
     AudienceRemoval.objects.create(campaign=campaign, patient=PatientFactory(first_name=word, last_name="Removed"))
     connection, sync = _connection(word)
     consent.opt_out("email", patient.email, "announcement", "staff", wording=f"Told {word}")
-    lapsed = {"key": "last_visit", "value": {"range": "more_than_ago", "least": 6, "unit": "months"}}
-    audience = saved.create(f"{word} audience", f"Of {word}", {"primary": lapsed, "filters": []}, None, None)
+    audience = saved.create(f"{word} audience", f"Of {word}", LAPSED, None, None)
     return {
         "patient": patient.pk,
         "audience": audience.pk,
