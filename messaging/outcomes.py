@@ -31,17 +31,18 @@ GROWING = ("connect", "mail_later")
 _json = msgspec.json.Encoder().encode
 _OUTCOME_OF = {Accepted: "accepted", Refused: "refused", Later: "later", Unclear: "unknown"}
 
+# Two statements, see `audience.consent`: while one waits for the lock, what it is about to change may be changed.
+_LOCK_NEW = """
+SELECT p.id FROM messaging_attempt a
+  JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
+  JOIN audience_contactpoint p ON p.practice_id = a.practice_id AND p.id = m.contact_point_id
+ WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[]) AND m.has_opt_out_line
+   AND p.introduced_at IS NULL
+ ORDER BY p.id FOR NO KEY UPDATE OF p
+"""
 _INTRODUCED = """
-WITH locked AS MATERIALIZED (
-    SELECT p.id FROM messaging_attempt a
-      JOIN messaging_message m ON m.practice_id = a.practice_id AND m.id = a.message_id
-      JOIN audience_contactpoint p ON p.practice_id = a.practice_id AND p.id = m.contact_point_id
-     WHERE a.practice_id = %(practice)s AND a.key = ANY(%(keys)s::uuid[]) AND m.has_opt_out_line
-       AND p.introduced_at IS NULL
-     ORDER BY p.id FOR NO KEY UPDATE OF p
-)
-UPDATE audience_contactpoint p SET introduced_at = trackstat.now()
-  FROM locked WHERE p.practice_id = %(practice)s AND p.id = locked.id
+UPDATE audience_contactpoint SET introduced_at = trackstat.now()
+ WHERE practice_id = %(practice)s AND id = ANY(%(points)s::bigint[])
 """
 # Attempts first, by id; whoever moves a message that was handed over holds its attempt. Of messages only those whose
 # newest attempt this is, and only forward: a stale answer changes nothing.
@@ -93,7 +94,7 @@ def record_all(results: Mapping[UUID, Result], introducing: Collection[UUID] | N
                 _mind_the_reason(key, result.code)
         accepted = {key for key, result in results.items() if isinstance(result, Accepted)}
         if brought := accepted if introducing is None else accepted & set(introducing):
-            _run(_INTRODUCED, keys=prepared.array(brought))
+            _introduce(brought)
         told = _json([_told(key, result) for key, result in results.items()]).decode()
         keys, growing = prepared.array(results), prepared.array(GROWING)
         _run(_FINISH, told=told, keys=keys, growing=growing, longest=LONGEST_DELAY_SECONDS)
@@ -138,6 +139,12 @@ _VALIDITY = {
     Effect.LANDLINE: ContactPoint.Validity.LANDLINE,
     Effect.SUPPRESS: ContactPoint.Validity.SUPPRESSED,
 }
+
+
+def _introduce(keys: Collection[UUID]) -> None:
+    """Who was told now how to opt out is not told again."""
+    if locked := _run(_LOCK_NEW, keys=prepared.array(keys)):
+        _run(_INTRODUCED, points=prepared.array(point for (point,) in locked))
 
 
 def _run(statement: str, **values: Any) -> list[tuple]:
