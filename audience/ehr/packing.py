@@ -3,10 +3,9 @@
 Needs neither Django nor a connection, so that shapers can pack what they shape (`fhir/shaper.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import cache
-from math import inf
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
@@ -76,55 +75,75 @@ def types(kind: type) -> list[str]:
 
 
 class Rows:
-    """Records as rows of their tables. Entries are numbered from `entry` on; an export's numbers must not repeat."""
+    """Records as rows of their tables. Entries are numbered from `entry` on; an export's numbers must not repeat.
 
-    most: float = inf
+    `_take`: by kind of record, what takes a row of its table.
+    """
 
     def __init__(self, entry: int = 0) -> None:
-        self.held: dict[type, list[tuple]] = {kind: [] for kind in TABLES}
         self._entry = entry
+        self._take: dict[type, Callable[[tuple], None]] = {}
 
     def add(self, record: Staged | Rejection) -> None:
         self.add_all((record,))
 
     def add_all(self, records: Iterable[Staged | Rejection]) -> None:
         """The records of one resource, in their order."""
-        held = self.held
+        take = self._take
         for record in records:
             kind = type(record)
             if kind in _OF_AN_ENTRY:
                 if kind is StagedEntry:
                     self._entry += 1
-                held[kind].append((self._entry, *record))
+                take[kind]((self._entry, *record))
             else:
-                held[kind].append(record)
-            if len(held[kind]) >= self.most:
-                self._full(kind)
+                take[kind](record)
 
-    def _full(self, kind: type) -> None:
-        """So many rows as are held at `most`."""
+
+class PackedRows(Rows):
+    """Rows as the bytes that a binary COPY takes. Each is packed while it is in the processor's cache."""
+
+    def __init__(self, entry: int = 0) -> None:
+        super().__init__(entry)
+        self._written: dict[str, _Bytes] = {}
+        self._take = _Packers(self._packer)
 
     def packed(self) -> dict[str, bytes]:
-        """By table, what COPY … (FORMAT BINARY) takes."""
-        return {TABLES[kind]: _pack(kind, held) for kind, held in self.held.items() if held}
+        """By table, what COPY … (FORMAT BINARY) takes. Once, when all is added."""
+        return {table: written.whole() for table, written in self._written.items()}
+
+    def _packer(self, kind: type) -> Callable[[tuple], None]:
+        written = self._written[TABLES[kind]] = _Bytes(kind)
+        return written.copy.write_row
+
+
+class _Packers(dict[type, Callable[[tuple], None]]):
+    """Of the tables that there is something for."""
+
+    def __init__(self, of: Callable[[type], Callable[[tuple], None]]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, kind: type) -> Callable[[tuple], None]:
+        self[kind] = self._of(kind)
+        return self[kind]
 
 
 class _Bytes(Writer):
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
+    """What psycopg writes for rows of this kind, `whole` when all are there."""
+
+    def __init__(self, kind: type) -> None:
+        self._pieces: list[bytes] = []
+        # Of a cursor, writing asks for this much.
+        cursor: Any = SimpleNamespace(
+            connection=SimpleNamespace(pgconn=None), pgresult=None, adapters=psycopg.adapters, _tx=Transformer(None)
+        )
+        self.copy = Copy(cursor, binary=True, writer=self)
+        self.copy.set_types(types(kind))
 
     def write(self, data) -> None:
-        self.pieces.append(bytes(data))
+        self._pieces.append(bytes(data))
 
-
-def _pack(kind: type, held: list[tuple]) -> bytes:
-    written = _Bytes()
-    # Of a cursor, writing asks for this much.
-    cursor: Any = SimpleNamespace(
-        connection=SimpleNamespace(pgconn=None), pgresult=None, adapters=psycopg.adapters, _tx=Transformer(None)
-    )
-    with Copy(cursor, binary=True, writer=written) as copy:
-        copy.set_types(types(kind))
-        for row in held:
-            copy.write_row(row)
-    return b"".join(written.pieces)
+    def whole(self) -> bytes:
+        self.copy.finish(None)
+        return b"".join(self._pieces)

@@ -6,6 +6,7 @@ COPY may fill them (it is refused on the practice's own tables).
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -24,7 +25,10 @@ _COPY = "COPY pg_temp.{} FROM STDIN (FORMAT BINARY)"
 class Staging(Rows):
     """The open temporary tables; `add` is cheap, rows go over in batches."""
 
-    most = _BATCH
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: dict[type, list[tuple]] = {kind: [] for kind in TABLES}
+        self._take = {kind: partial(self._hold, kind) for kind in TABLES}
 
     def add_packed(self, packed: Mapping[str, bytes]) -> None:
         """What others packed (`Rows.packed`), with entries numbered by them."""
@@ -34,8 +38,8 @@ class Staging(Rows):
 
     def flush(self) -> None:
         """Everything that was added is in the tables."""
-        for kind in self.held:
-            self._full(kind)
+        for kind in TABLES:
+            self._send(kind)
 
     def finish(self) -> None:
         """Everything is in the tables now, and the planner knows how much it is."""
@@ -56,8 +60,14 @@ class Staging(Rows):
             run(statement)
         analyze(*TABLES.values())
 
-    def _full(self, kind: type) -> None:
-        held = self.held[kind]
+    def _hold(self, kind: type, row: tuple) -> None:
+        held = self._held[kind]
+        held.append(row)
+        if len(held) >= _BATCH:
+            self._send(kind)
+
+    def _send(self, kind: type) -> None:
+        held = self._held[kind]
         if not held:
             return
         with connection.cursor() as cursor, cursor.copy(_COPY.format(TABLES[kind])) as copy:

@@ -244,7 +244,8 @@ def found_in(piece: Piece) -> Iterator[Found]:
         return
     if piece.problem:
         yield Rejection(piece.file, piece.line, "", "", piece.problem)
-    lines = [b""] * piece.lines if piece.problem else piece.body.removesuffix(b"\n").split(b"\n")
+    # One after the other: a line is read while it is in the processor's cache.
+    lines = [b""] * piece.lines if piece.problem else io.BytesIO(piece.body)
     file = piece.file
     for number, line in enumerate(lines, piece.line):
         streak.lines += 1

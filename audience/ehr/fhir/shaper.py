@@ -17,7 +17,7 @@ import msgspec
 
 from audience.ehr.fhir.folder import Piece, Streak, found_in
 from audience.ehr.fhir.shape import Shaped, Tally
-from audience.ehr.packing import Rows
+from audience.ehr.packing import PackedRows
 from audience.ehr.reading import Reading
 
 # Whatever somebody waits for goes first.
@@ -58,7 +58,7 @@ def receive[T](source: IO[bytes], kind: type[T]) -> T | None:
 
 
 def shaped(order: Order, reading: Reading, most_unreadable: int) -> Shaped:
-    streak, tally, rows = Streak(most_unreadable), Tally(), Rows(order.entry)
+    streak, tally, rows = Streak(most_unreadable), Tally(), PackedRows(order.entry)
     piece = Piece(order.file, order.line, order.lines, order.body, streak, order.is_document)
     tally.shape(found_in(piece), reading, rows)
     return Shaped(tally.number, tally.read, tally.not_read, streak.before, streak.lines, rows.packed())
