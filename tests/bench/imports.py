@@ -69,6 +69,8 @@ def main(megabytes: int = SIZE) -> list[Figure]:
 def _imported(made, folder: Path, megabytes: int) -> dict[str, Any]:
     """What the import of a new export took, in a process of its own."""
     number = export.write(folder, megabytes * 1_000_000)
+    # What is still on its way to the disk would be charged to the import.
+    os.sync()
     command = [sys.executable, "-m", "tests.bench.imports", made.slug, str(folder)]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ).stdout
     taken = json.loads(said.splitlines()[-1])

@@ -28,7 +28,7 @@ LARGEST_DOCUMENT = 256 * 1024 * 1024
 LONGEST_SKIP = 1024 * 1024 * 1024
 _UNPACKED_AT_ONCE = 256 * 1024
 # Bytes after which the line under way completes a piece.
-_PIECE = 1024 * 1024
+_PIECE = 4 * 1024 * 1024
 # After so many lines in a row without a resource, the rest of the file is not looked at.
 MOST_UNREADABLE = 10_000
 # Lists of records become 5 to 50 times smaller. What became smaller than this, and is large, is no list of records.
@@ -143,7 +143,7 @@ class Folder:
             yield from found_in(piece)
 
     def pieces(self) -> Iterator[Piece]:
-        """All files in pieces of about a megabyte (a line or a document may be larger).
+        """All files in pieces of a few megabytes (a line or a document may be larger).
 
         Whoever finds that the `streak` of a piece is over says so there, and the next piece is another file's.
         """
