@@ -5,7 +5,11 @@ from typing import Any
 from audience.ehr.compare import APPOINTMENT_COLUMNS
 from audience.ehr.staging import rows, run
 
-_NAMES = ", ".join(APPOINTMENT_COLUMNS)
+# Patients and cases that this import brings have their ids by now.
+_WRITTEN = {name: f"a.{name}" for name in APPOINTMENT_COLUMNS} | {
+    "patient_id": "k.id",
+    "case_id": "coalesce(c.id, a.case_id)",
+}
 
 
 def apply_appointments(of: dict[str, Any]) -> dict[str, dict[str, int]]:
@@ -14,25 +18,19 @@ def apply_appointments(of: dict[str, Any]) -> dict[str, dict[str, int]]:
     `touched` collects the patients whose rollups they change.
     """
     run(
-        """UPDATE chunk_appointment c SET patient_id = k.id FROM chunk_key k
-           WHERE c.patient_id IS NULL AND k.key = c.patient_key"""
-    )
-    run(
-        """UPDATE chunk_appointment a SET case_id = c.id FROM audience_case c
-           WHERE a.case_key <> '' AND c.practice_id = %(practice)s AND c.source = %(source)s
-             AND c.external_id = a.case_key AND c.patient_id = a.patient_id""",
-        of,
-    )
-    run(
-        f"""INSERT INTO audience_appointment (practice_id, source, external_id, {_NAMES})
-            SELECT %(practice)s, %(source)s, external_id, {_NAMES}
-            FROM chunk_appointment ORDER BY patient_id, starts_at, external_id
+        f"""INSERT INTO audience_appointment (practice_id, source, external_id, {", ".join(_WRITTEN)})
+            SELECT %(practice)s, %(source)s, a.external_id, {", ".join(_WRITTEN.values())}
+            FROM chunk_appointment a
+            JOIN chunk_key k ON k.key = a.patient_key
+            LEFT JOIN audience_case c ON a.case_key <> '' AND c.practice_id = %(practice)s AND c.source = %(source)s
+                 AND c.external_id = a.case_key AND c.patient_id = k.id
+            ORDER BY k.id, a.starts_at, a.external_id
             ON CONFLICT (practice_id, source, external_id) DO UPDATE
-            SET ({_NAMES}) = ({", ".join(f"excluded.{name}" for name in APPOINTMENT_COLUMNS)})""",
+            SET ({", ".join(_WRITTEN)}) = ({", ".join(f"excluded.{name}" for name in _WRITTEN)})""",
         of,
     )
     run("""INSERT INTO touched
-           SELECT patient_id FROM chunk_appointment
+           SELECT k.id FROM chunk_appointment a JOIN chunk_key k ON k.key = a.patient_key
            UNION SELECT was_patient_id FROM chunk_appointment WHERE was_patient_id IS NOT NULL""")
     _check_in(of)
     counted = rows("""

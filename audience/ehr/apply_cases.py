@@ -5,20 +5,18 @@ from typing import Any
 from audience.ehr.compare import CASE_COLUMNS
 from audience.ehr.staging import rows, run
 
-_NAMES = ", ".join(CASE_COLUMNS)
+# Patients that this import brings have their ids by now.
+_WRITTEN = {name: f"c.{name}" for name in CASE_COLUMNS} | {"patient_id": "k.id"}
 
 
 def apply_cases(of: dict[str, Any]) -> dict[str, dict[str, int]]:
     """Writes them; by resource type, how many are new and changed."""
     run(
-        """UPDATE chunk_case c SET patient_id = k.id FROM chunk_key k
-           WHERE c.patient_id IS NULL AND k.key = c.patient_key"""
-    )
-    run(
-        f"""INSERT INTO audience_case (practice_id, source, external_id, {_NAMES})
-            SELECT %(practice)s, %(source)s, external_id, {_NAMES} FROM chunk_case ORDER BY patient_id, external_id
+        f"""INSERT INTO audience_case (practice_id, source, external_id, {", ".join(_WRITTEN)})
+            SELECT %(practice)s, %(source)s, c.external_id, {", ".join(_WRITTEN.values())}
+            FROM chunk_case c JOIN chunk_key k ON k.key = c.patient_key ORDER BY k.id, c.external_id
             ON CONFLICT (practice_id, source, external_id) DO UPDATE
-            SET ({_NAMES}) = ({", ".join(f"excluded.{name}" for name in CASE_COLUMNS)})""",
+            SET ({", ".join(_WRITTEN)}) = ({", ".join(f"excluded.{name}" for name in _WRITTEN)})""",
         of,
     )
     counted = rows("""

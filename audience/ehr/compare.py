@@ -6,11 +6,11 @@ its practice and source allow. Whatever is equal is not looked at again: the sam
 
 from typing import Any
 
-from audience.ehr.facts import CHANGES, compare_facts
+from audience.ehr.facts import CHANGES, LINKS, compare_facts
 from audience.ehr.staging import analyze, rows, run
 
 # Changes in one transaction (a patient's are never split): it holds its patients' locks for about a second.
-CHUNK = 12_000
+CHUNK = 16_000
 
 # Column of Patient → what is staged for it.
 PATIENT_COLUMNS = {
@@ -231,15 +231,11 @@ def chunks() -> list[tuple[str, str]]:
 
 _BY_PATIENT = ("ehr_appointment_change", "ehr_check_in", "ehr_case_change", *CHANGES)
 # Diagnoses that are there and shall belong to a case that is there: nothing else of the patient may have changed.
-_LINKS = """
+_LINKS = f"""
     SELECT p.external_id AS patient_key
-    FROM ehr_case_diagnosis link
-    JOIN audience_diagnosis d ON d.practice_id = %(practice)s AND d.source = %(source)s
-         AND d.external_id = link.diagnosis_key
-    JOIN audience_patient p ON p.practice_id = %(practice)s AND p.id = d.patient_id
-    JOIN audience_case c ON c.practice_id = %(practice)s AND c.source = %(source)s AND c.external_id = link.case_key
-         AND c.patient_id = d.patient_id
-    WHERE d.case_id IS DISTINCT FROM c.id"""
+    FROM ({LINKS} GROUP BY d.id) of
+    JOIN audience_patient p ON p.practice_id = %(practice)s AND p.id = of.patient_id
+    WHERE of.case_id IS DISTINCT FROM of.said"""
 
 
 def _differ(columns: list[str] | tuple[str, ...], left: str, right: str) -> str:

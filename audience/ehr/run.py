@@ -48,7 +48,7 @@ _TABLES = (
 # Rows written after which tables are vacuumed at once rather than when autovacuum comes to it.
 _WORTH_A_VACUUM = 1000
 # After so many chunks the planner learns anew how large the tables have become.
-_LEARN_AFTER = (1, 2, 4, 10, 25, 100)
+_LEARN_AFTER = (1, 4, 25, 100)
 
 
 class AlreadyRunning(Exception):

@@ -54,6 +54,7 @@ class Staging(Rows):
             "CREATE INDEX ON ehr_case (external_id)",
             "CREATE INDEX ON ehr_entry (external_id)",
             "CREATE INDEX ON ehr_case_diagnosis (case_key)",
+            "CREATE INDEX ON ehr_case_diagnosis (diagnosis_key)",
             "CREATE INDEX ON ehr_alias (kind, alias)",
             "CREATE INDEX ON ehr_place (kind, external_id)",
         ):

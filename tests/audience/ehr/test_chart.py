@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from audience.ehr.run import import_folder
+from audience.ehr.staging import rows
 from audience.models import (
     Appointment,
     Attorney,
@@ -92,6 +93,21 @@ def test_a_visit_and_a_diagnosis_keep_their_case_when_they_come_alone_and_get_it
     with practice_scope(northside):
         assert Appointment.objects.get().case == Diagnosis.objects.get().case == Case.objects.get()
         assert not Diagnosis.objects.get().is_active
+
+
+def test_a_diagnosis_of_two_cases_belongs_to_one_of_them_and_stays_there(northside, bring):
+    of_case = {"diagnosis": [{"condition": {"reference": "Condition/c1"}}]}
+    diagnosis = "SELECT case_id, xmin::text FROM audience_diagnosis"
+    bring(condition(), episode("k1", **of_case))
+    with practice_scope(northside):
+        assert Diagnosis.objects.get().case == Case.objects.get()
+    bring(episode("k2", **of_case), episode("k1", **of_case), condition())
+    with practice_scope(northside):
+        case, version = rows(diagnosis)[0]
+        assert case == Case.objects.get(external_id="EpisodeOfCare/k2").pk, "the newer one"
+    bring(episode("k1", **of_case), episode("k2", **of_case), condition())
+    with practice_scope(northside):
+        assert rows(diagnosis) == [(case, version)], "not written again"
 
 
 @pytest.mark.parametrize(("status", "is_active"), [("planned", True), ("onhold", True), ("finished", False)])

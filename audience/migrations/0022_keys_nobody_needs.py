@@ -2,7 +2,9 @@
 
 from django.db import migrations
 
-_TABLES = ("audience_diagnosis", "audience_service", "audience_payment", "audience_coverage")
+_TABLES = (
+    "audience_appointment", "audience_diagnosis", "audience_service", "audience_payment", "audience_coverage",
+)  # fmt: skip
 
 
 class Migration(migrations.Migration):
