@@ -9,6 +9,7 @@ from audience.filters.choices import Rows
 from audience.filters.dates import EverRange, Range, during, resolve
 from audience.filters.fields import OneOf, ValuesForm, Whole
 from audience.filters.registry import Filter, On, register
+from audience.filters.there import HasOne
 from audience.filters.visits import VISITS, booked_ahead, days_within, next_visit_in, say_next_visit
 from audience.models import Appointment, AppointmentPurpose, Patient, Provider
 from trackstat.formats import day
@@ -43,7 +44,7 @@ class HasFutureAppointment(Filter):
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         narrowed = _narrowed(value)
-        ahead = Q(Exists(booked_ahead(on).filter(**narrowed))) if narrowed else next_visit_in(Range(None, None), on)
+        ahead = Q(booked_ahead(on, **narrowed)) if narrowed else next_visit_in(Range(None, None), on)
         return ahead if value["has"] == "yes" else ~ahead
 
     def describe(self, value: dict[str, Any]) -> str:
@@ -103,17 +104,14 @@ class ByAppointment(Filter):
     def q(self, value: dict[str, Any], on: On) -> Q:
         picked = {f"{self.column}__in": value[self.picks]}
         if value["which"] == "next_visit":
-            sooner = Appointment.objects.filter(
-                patient=OuterRef("patient"),
-                status=Appointment.Status.SCHEDULED,
-                starts_at__gt=on.now,
-                starts_at__lt=OuterRef("starts_at"),
-            )
-            return Q(Exists(booked_ahead(on).filter(~Exists(sooner), **picked)))
-        theirs = Appointment.objects.filter(patient=OuterRef("pk"), **picked)
+            ahead = Appointment.objects.filter(status=Appointment.Status.SCHEDULED, starts_at__gt=on.now)
+            sooner = ahead.filter(patient=OuterRef("patient"), starts_at__lt=OuterRef("starts_at"))
+            return Q(HasOne(ahead.filter(~Exists(sooner), **picked)))
+        theirs = Appointment.objects.filter(**picked)
         if value["which"] == "last_visit":
-            return Q(Exists(theirs.filter(status=Appointment.Status.CHECKED_IN, starts_on=OuterRef("last_visit_on"))))
-        return Q(Exists(_kept_or_booked(theirs, value, on)))
+            kept = theirs.filter(patient=OuterRef("pk"), status=Appointment.Status.CHECKED_IN)
+            return Q(Exists(kept.filter(starts_on=OuterRef("last_visit_on"))))
+        return Q(HasOne(_kept_or_booked(theirs, value, on)))
 
     def describe(self, value: dict[str, Any]) -> str:
         when = during(value) if value["which"] == "appointment" else ""

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Replace
 
 from audience.filters.appointments import CARE
@@ -11,6 +11,7 @@ from audience.filters.choices import Codes, Rows
 from audience.filters.dates import EverPast, Range, during, resolve
 from audience.filters.fields import AnyOf, Beginnings, OneOf, ValuesForm
 from audience.filters.registry import Filter, On, register
+from audience.filters.there import HasOne
 from audience.filters.visits import days_within, next_visit_at, next_visit_in, say_next_visit
 from audience.models import (
     Attorney,
@@ -48,7 +49,7 @@ class ServiceDone(Filter):
     initial: ClassVar[dict[str, Any]] = {"range": "ever"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(Exists(self._done(value, on).filter(patient=OuterRef("pk"))))
+        return Q(HasOne(self._done(value, on)))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"service {self.names('codes', value)}{during(value)}"
@@ -90,7 +91,7 @@ class Diagnosed(Filter):
     initial: ClassVar[dict[str, Any]] = {"which": "ever"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(Exists(self._given(value).filter(patient=OuterRef("pk"))))
+        return Q(HasOne(self._given(value)))
 
     def describe(self, value: dict[str, Any]) -> str:
         codes = [self.names("codes", value)] if value["codes"] else []
@@ -151,7 +152,7 @@ class ByCaseType(Filter):
     initial: ClassVar[dict[str, Any]] = {"which": "open"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(Exists(_cases(value, on).filter(patient=OuterRef("pk"), case_type__in=value["types"])))
+        return Q(HasOne(_cases(value, on).filter(case_type__in=value["types"])))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"an{' open' if value['which'] == 'open' else 'y'} case of type {self.names('types', value)}"
@@ -262,7 +263,7 @@ class CarePhase(Filter):
     def q(self, value: dict[str, Any], on: On) -> Q:
         ahead = next_visit_in(Range(None, None), on)
         never_here = Q(last_visit_on__isnull=True)
-        has_case = Q(Exists(open_cases(on).filter(patient=OuterRef("pk"))))
+        has_case = Q(HasOne(open_cases(on)))
         kept = Q(care_package__isnull=False) | has_case
         # Said as a chain of conditions, which the planner can ask in any order and one patient at a time.
         no_phase = ~ahead & Q(care_package__isnull=True) & ~has_case

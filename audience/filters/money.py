@@ -3,12 +3,13 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from audience.filters.care import MONEY
 from audience.filters.choices import Rows
 from audience.filters.fields import Dollars, OneOf, ValuesForm
 from audience.filters.registry import Filter, On, register
+from audience.filters.there import HasOne
 from audience.models import Coverage, Insurer, Patient
 from trackstat.formats import money
 
@@ -34,7 +35,7 @@ class InsuredBy(Filter):
     initial: ClassVar[dict[str, Any]] = {"which": "now"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(Exists(self._covers(value, on).filter(patient=OuterRef("pk"), insurer__in=value["insurers"])))
+        return Q(HasOne(self._covers(value, on).filter(insurer__in=value["insurers"])))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"insurance{' ever' if value['which'] == 'ever' else ''} by {self.names('insurers', value)}"

@@ -11,6 +11,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Valu
 from django.db.models.lookups import Exact
 
 from audience.filters.registry import BadDefinition
+from audience.filters.there import HasOne, IsAddress
 from audience.models import Category, Channel, ContactPoint, Patient, PatientTag, Tag
 
 # Header boxes of the preview (A8), and the channel each makes ready for.
@@ -68,7 +69,7 @@ def _not_removed(removed: QuerySet) -> Requirement:
     return Requirement(
         "removed",
         "Not removed by hand",
-        ~Q(Exists(removed.filter(patient=OuterRef("pk")))),
+        ~Q(HasOne(removed)),
         lambda: (Reason("removed", "removed by hand"),),
         why,
     )
@@ -133,13 +134,13 @@ def _reachable(channel: Channel, category: str) -> Requirement:
     """The address is usable and has opted out neither of everything nor of messages of this category."""
     words, landline, invalid, other = _WORDS[channel]
     column = CHANNEL_FIELD[channel]
-    of_category = ContactPoint.objects.filter(channel=channel, **{f"{Category(category)}_opted_out_at__isnull": False})
+    able, opted_out_at = Q(**{f"can_{channel}": True}), {f"{Category(category)}_opted_out_at__isnull": False}
     validity = ContactPoint.Validity
 
     def reasons() -> tuple[Reason, ...]:
         # One look-up by address for each patient who fails; an Exists a reason would read all the practice's addresses.
         points = ContactPoint.objects.filter(channel=channel, address=OuterRef(column))
-        opted_out = Q(all_opted_out_at__isnull=False) | Q(**{f"{Category(category)}_opted_out_at__isnull": False})
+        opted_out = Q(all_opted_out_at__isnull=False) | Q(**opted_out_at)
         state = points.values_list(
             Case(
                 When(opted_out, then=Value("opted_out")),
@@ -168,7 +169,7 @@ def _reachable(channel: Channel, category: str) -> Requirement:
         f"can_{channel}",
         words,
         # NOT IN builds one hash of those who opted out; the planner would sort both sides to join them.
-        Q(**{f"can_{channel}": True}) & ~Q(**{f"{column}__in": of_category.values("address")}),
+        able & ~Q(IsAddress(column, ContactPoint, channel=channel, **opted_out_at)),
         reasons,
         why,
     )

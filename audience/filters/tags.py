@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from audience.filters.choices import Rows
 from audience.filters.fields import OneOf, ValuesForm
 from audience.filters.registry import Filter, On, register
+from audience.filters.there import HasOne
 from audience.models import Patient, PatientTag, Tag
 
 
@@ -52,6 +53,6 @@ class Tags(Filter):
         return f"Has {names}" if names else "Has none of these tags"
 
 
-def has_tag(**which: Any) -> Exists:
+def has_tag(**which: Any) -> HasOne:
     """The patient carries a tag: by the join table, never by a join that would double rows."""
-    return Exists(PatientTag.objects.filter(patient=OuterRef("pk"), **which))
+    return HasOne(PatientTag.objects.filter(**which))

@@ -3,10 +3,11 @@
 import datetime as dt
 from typing import Any, ClassVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from audience.filters.dates import FutureRange, PastRange, Range, RangeForm, resolve, say
 from audience.filters.registry import Filter, On, register
+from audience.filters.there import HasOne
 from audience.models import Appointment, Patient
 from trackstat.formats import day
 
@@ -62,7 +63,7 @@ class VisitDate(ByDate):
         # Said so that one index leads: who came later than it begins, of them who came before it ends.
         overlaps = Q(last_visit_on__gte=days.first, first_visit_on__lte=days.last)
         decided = Q(last_visit_on__lte=days.last) | Q(first_visit_on__gte=days.first)
-        return overlaps & (decided | Q(Exists(visited(days).filter(patient=OuterRef("pk")))))
+        return overlaps & (decided | Q(HasOne(visited(days))))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"a visit {say(value)}"
@@ -117,14 +118,14 @@ def next_visit_in(days: Range, on: On) -> Q:
     """
     start = on.midnight(days.first) if days.first else None
     end = on.midnight(days.last + dt.timedelta(days=1)) if days.last else None
-    later = booked_ahead(on)
     if start is None or start <= on.now:
-        fresh, sooner = Q(next_visit_at__gt=on.now), None
+        fresh, sooner, since = Q(next_visit_at__gt=on.now), Q(), {}
     else:
-        fresh, sooner = Q(next_visit_at__gte=start), Q(Exists(later.filter(starts_at__lt=start)))
-        later = later.filter(starts_at__gte=start)
-    stale = Q(next_visit_at__lte=on.now) & Q(Exists(later if end is None else later.filter(starts_at__lt=end)))
-    either = fresh | (stale & ~sooner if sooner is not None else stale)
+        fresh, sooner = Q(next_visit_at__gte=start), ~Q(booked_ahead(on, starts_at__lt=start))
+        since = {"starts_at__gte": start}
+    until = {} if end is None else {"starts_at__lt": end}
+    stale = Q(next_visit_at__lte=on.now) & Q(booked_ahead(on, **since, **until)) & sooner
+    either = fresh | stale
     # What is stale has passed, and only days to come are left: so it holds of both, and an index can begin with it.
     return either if end is None else Q(next_visit_at__lt=end) & either
 
@@ -142,6 +143,6 @@ def say_next_visit(patient: Patient, on: On) -> str:
     return f"Next visit {day(on.local(moment).date())}" if moment else "No future appointment"
 
 
-def booked_ahead(on: On) -> QuerySet[Appointment]:
-    """The patient's appointments that are still ahead."""
-    return Appointment.objects.filter(patient=OuterRef("pk"), status=Appointment.Status.SCHEDULED, starts_at__gt=on.now)
+def booked_ahead(on: On, **more: Any) -> HasOne:
+    """The patient has an appointment that is still ahead and meets these conditions, too."""
+    return HasOne(Appointment, status=Appointment.Status.SCHEDULED, starts_at__gt=on.now, **more)

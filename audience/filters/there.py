@@ -1,0 +1,82 @@
+"""Questions about rows of other tables, written past most of the ORM's machinery: a page of an audience asks several,
+and the ORM takes longer to write an Exists than PostgreSQL to answer it."""
+
+from typing import Any
+
+from django.db.models import BooleanField, Expression, F, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import Col
+
+from trackstat.tenancy.scope import current_practice_id
+
+
+class _Asked(Expression):
+    """Of the patient's `column`, something about rows of another table: of a queryset, or of the practice's rows of a
+    model that meet all `conditions` (column__lookup=value, without joins)."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, column: str, rows: QuerySet | type[Model], **conditions: Any) -> None:
+        super().__init__()
+        self._column = F(column)
+        if isinstance(rows, QuerySet):
+            assert not conditions, "a queryset has its own"
+            self._model, self._rows = rows.model, rows
+        else:
+            self._model, self._rows = rows, None
+            self._conditions = {"practice_id": current_practice_id()} | conditions
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self._column]
+
+    def set_source_expressions(self, exprs: Any) -> None:
+        [self._column] = exprs
+
+    def _written(self, compiler: Any, connection: Any) -> tuple[str, str, list[Any]]:
+        """Table, condition and its parameters. Raises EmptyResultSet where there can be none."""
+        table = self._model._meta.db_table
+        if self._rows is None:
+            written = [compiler.compile(_lookup(self._model, *each)) for each in self._conditions.items()]
+            where, params = " AND ".join(sql for sql, _ in written), [one for _, some in written for one in some]
+        else:
+            query = self._rows.query
+            used = [alias for alias, uses in query.alias_refcount.items() if uses]
+            assert used == [table] and not query.is_sliced and not query.combinator, "rows of one table"
+            where, params = query.get_compiler(connection=connection).compile(query.where)
+        return connection.ops.quote_name(table), where, list(params)
+
+    def _name(self, field: str, connection: Any) -> str:
+        return connection.ops.quote_name(self._model._meta.get_field(field).column)
+
+
+class HasOne(_Asked):
+    """The patient has one of these rows, as Exists(rows.filter(patient=OuterRef("pk"))) asks.
+
+    Not for patients themselves: the table keeps its name.
+    """
+
+    def __init__(self, rows: QuerySet | type[Model], **conditions: Any) -> None:
+        super().__init__("pk", rows, **conditions)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        table, where, params = self._written(compiler, connection)
+        patient, more = compiler.compile(self._column)
+        theirs = self._name("patient", connection)
+        return f"EXISTS (SELECT FROM {table} WHERE {where} AND {table}.{theirs} = {patient})", [*params, *more]
+
+
+class IsAddress(_Asked):
+    """The patient's `column` is the address of one of these rows, as column__in=rows.values("address") asks."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        table, where, params = self._written(compiler, connection)
+        column, more = compiler.compile(self._column)
+        address = self._name("address", connection)
+        return f"{column} IN (SELECT {table}.{address} FROM {table} WHERE {where})", [*more, *params]
+
+
+def _lookup(model: type[Model], condition: str, value: Any) -> Any:
+    name, _, kind = condition.partition(LOOKUP_SEP)
+    field: Any = model._meta.get_field(name)
+    return field.get_lookup(kind or "exact")(Col(model._meta.db_table, field), value)
