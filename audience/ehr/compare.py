@@ -6,7 +6,8 @@ its practice and source allow. Whatever is equal is not looked at again: the sam
 
 from typing import Any
 
-from audience.ehr.facts import CHANGES, LINKS, compare_facts
+from audience.ehr import case_links
+from audience.ehr.facts import CHANGES, compare_facts
 from audience.ehr.staging import analyze, rows, run
 
 # Changes in one transaction (a patient's are never split): it holds its patients' locks for about a second.
@@ -206,7 +207,7 @@ def _deal(of: dict[str, Any]) -> None:
             "SELECT external_id FROM ehr_patient_change",
             # What belongs to a patient of another export is linked or moved under that patient's lock.
             *(f"SELECT patient_key FROM {table}" for table in _BY_PATIENT),
-            f"SELECT patient_key FROM ({_LINKS}) link",
+            case_links.patients(),
         ]
     )
     run(
@@ -230,12 +231,6 @@ def chunks() -> list[tuple[str, str]]:
 
 
 _BY_PATIENT = ("ehr_appointment_change", "ehr_check_in", "ehr_case_change", *CHANGES)
-# Diagnoses that are there and shall belong to a case that is there: nothing else of the patient may have changed.
-_LINKS = f"""
-    SELECT p.external_id AS patient_key
-    FROM ({LINKS} GROUP BY d.id) of
-    JOIN audience_patient p ON p.practice_id = %(practice)s AND p.id = of.patient_id
-    WHERE of.case_id IS DISTINCT FROM of.said"""
 
 
 def _differ(columns: list[str] | tuple[str, ...], left: str, right: str) -> str:

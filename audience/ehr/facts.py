@@ -4,8 +4,6 @@ What an entry states replaces what the entry of this id stated before: rows of t
 that it does not state any more are deleted.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from audience.ehr.staging import rows, run
@@ -15,14 +13,12 @@ class Fact(NamedTuple):
     """`name`: of the tables (`ehr_…` staged, `audience_…` ours). `keys` tell the rows of one entry apart.
 
     `values`: column → SQL over the staged row `f`, its entry `e`, the row there is `t`, and what `joins` brings.
-    `born_with`: column → SQL over the change `c` and its patient `k`, of rows that are new.
     """
 
     name: str
     keys: dict[str, str]
     values: dict[str, str]
     joins: str = ""
-    born_with: Mapping[str, str] = MappingProxyType({})
 
     @property
     def columns(self) -> list[str]:
@@ -39,13 +35,6 @@ FACTS = (
         {"code_id": "code.id"},
         {"is_active": "f.is_active", "since": "f.since"},
         _code("audience_diagnosiscode"),
-        {
-            "case_id": """(
-                SELECT max(its.id) FROM ehr_case_diagnosis link
-                JOIN audience_case its ON its.practice_id = %(practice)s AND its.source = %(source)s
-                     AND its.external_id = link.case_key AND its.patient_id = k.id
-                WHERE link.diagnosis_key = c.external_id)"""
-        },
     ),
     Fact("service", {"code_id": "code.id", "visit_on": "f.visit_on"}, {}, _code("audience_servicecode")),
     Fact(
@@ -69,14 +58,6 @@ FACTS = (
              ON insurer.practice_id = %(practice)s AND insurer.external_id = used.external_id""",
     ),
 )
-# What episodes of care say of diagnoses that are there: of several cases the newest is a diagnosis's own.
-LINKS = """
-    SELECT d.id, d.patient_id, d.case_id, max(c.id) AS said
-    FROM ehr_case_diagnosis link
-    JOIN audience_case c ON c.practice_id = %(practice)s AND c.source = %(source)s AND c.external_id = link.case_key
-    JOIN audience_diagnosis d ON d.practice_id = %(practice)s AND d.source = %(source)s
-         AND d.external_id = link.diagnosis_key AND d.patient_id = c.patient_id
-    WHERE c.practice_id = %(practice)s"""
 CHANGES = tuple(f"ehr_{fact.name}_{what}" for fact in FACTS for what in ("change", "surplus"))
 
 
@@ -158,7 +139,6 @@ def apply_facts(of: dict[str, Any]) -> None:
     for fact in FACTS:
         _delete_surplus(fact, of)
         _write(fact, of)
-    _link_diagnoses(of)
 
 
 def _delete_surplus(fact: Fact, of: dict[str, Any]) -> None:
@@ -176,12 +156,10 @@ def _delete_surplus(fact: Fact, of: dict[str, Any]) -> None:
 def _write(fact: Fact, of: dict[str, Any]) -> None:
     names = ", ".join([*fact.keys, *fact.values])
     columns = ", ".join(fact.columns)
-    born = "".join(f", {name}" for name in fact.born_with)
-    with_ = "".join(f", {value}" for value in fact.born_with.values())
     run(
         f"""WITH written AS (
-                INSERT INTO audience_{fact.name} (practice_id, source, external_id, patient_id, {names}{born})
-                SELECT %(practice)s, %(source)s, c.external_id, k.id, {names}{with_}
+                INSERT INTO audience_{fact.name} (practice_id, source, external_id, patient_id, {names})
+                SELECT %(practice)s, %(source)s, c.external_id, k.id, {names}
                 FROM ehr_{fact.name}_change c JOIN chunk_key k ON k.key = c.patient_key
                 WHERE c.patient_key COLLATE "C" BETWEEN %(first)s AND %(last)s
                 ORDER BY k.id, c.external_id
@@ -192,15 +170,5 @@ def _write(fact: Fact, of: dict[str, Any]) -> None:
                 SELECT was_patient_id FROM ehr_{fact.name}_change
                 WHERE patient_key COLLATE "C" BETWEEN %(first)s AND %(last)s AND was_patient_id IS NOT NULL
             ) INSERT INTO touched SELECT patient_id FROM written UNION SELECT was_patient_id FROM moved""",
-        of,
-    )
-
-
-def _link_diagnoses(of: dict[str, Any]) -> None:
-    """Those that were there before their case was, or before it named them."""
-    run(
-        f"""UPDATE audience_diagnosis d SET case_id = link.said
-            FROM ({LINKS} AND c.patient_id = ANY (ARRAY(SELECT id FROM chunk_key)) GROUP BY d.id) link
-            WHERE d.practice_id = %(practice)s AND d.id = link.id AND d.case_id IS DISTINCT FROM link.said""",
         of,
     )

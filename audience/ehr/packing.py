@@ -146,4 +146,7 @@ class _Bytes(Writer):
 
     def whole(self) -> bytes:
         self.copy.finish(None)
-        return b"".join(self._pieces)
+        whole = b"".join(self._pieces)
+        # The two hold each other until the garbage collector comes.
+        self._pieces = []
+        return whole

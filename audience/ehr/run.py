@@ -17,6 +17,7 @@ from audience.ehr import (
     apply_cases,
     apply_consent,
     apply_patients,
+    case_links,
     facts,
     leaving,
     merges,
@@ -159,6 +160,7 @@ def _apply_chunk(of: dict[str, Any], counts: Counts) -> None:
         for kind, numbers in written.items():
             counts.add_each(kind, numbers)
     facts.apply_facts(of)
+    case_links.apply(of)
     new_patients.find_unvisited()
     rollups.refresh("touched")
     new_patients.tag(of)

@@ -31,7 +31,7 @@ class Staging(Rows):
         self._take = {kind: partial(self._hold, kind) for kind in TABLES}
 
     def add_packed(self, packed: Mapping[str, bytes]) -> None:
-        """What others packed (`Rows.packed`), with entries numbered by them."""
+        """What others packed (`PackedRows.packed`), with entries numbered by them."""
         for table, rows in packed.items():
             with connection.cursor() as cursor, cursor.copy(_COPY.format(table)) as copy:
                 copy.write(rows)
@@ -54,7 +54,6 @@ class Staging(Rows):
             "CREATE INDEX ON ehr_case (external_id)",
             "CREATE INDEX ON ehr_entry (external_id)",
             "CREATE INDEX ON ehr_case_diagnosis (case_key)",
-            "CREATE INDEX ON ehr_case_diagnosis (diagnosis_key)",
             "CREATE INDEX ON ehr_alias (kind, alias)",
             "CREATE INDEX ON ehr_place (kind, external_id)",
         ):

@@ -62,7 +62,7 @@ class Filter:
 
     `value` is what `form` made of the definition's JSON. `q` must be true exactly for those who match: excluding is
     done by negating it. Dates, numbers and moments go in as Python values of the column's type, rows of other tables
-    by Exists: so row-level security keeps the indexes (docs/architecture.md).
+    by `there.HasOne`: so row-level security keeps the indexes (docs/architecture.md).
     """
 
     key: ClassVar[str]

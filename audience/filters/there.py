@@ -3,6 +3,7 @@ and the ORM takes longer to write an Exists than PostgreSQL to answer it."""
 
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import BooleanField, Expression, F, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Col
@@ -24,6 +25,7 @@ class _Asked(Expression):
             assert not conditions, "a queryset has its own"
             self._model, self._rows = rows.model, rows
         else:
+            assert None not in conditions.values(), "say column__isnull"
             self._model, self._rows = rows, None
             self._conditions = {"practice_id": current_practice_id()} | conditions
 
@@ -34,17 +36,23 @@ class _Asked(Expression):
         [self._column] = exprs
 
     def _written(self, compiler: Any, connection: Any) -> tuple[str, str, list[Any]]:
-        """Table, condition and its parameters. Raises EmptyResultSet where there can be none."""
+        """Table, condition and its parameters."""
         table = self._model._meta.db_table
+        try:
+            where, params = self._where(table, compiler, connection)
+        except EmptyResultSet:
+            where, params = "false", []
+        return connection.ops.quote_name(table), where, params
+
+    def _where(self, table: str, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         if self._rows is None:
             written = [compiler.compile(_lookup(self._model, *each)) for each in self._conditions.items()]
-            where, params = " AND ".join(sql for sql, _ in written), [one for _, some in written for one in some]
-        else:
-            query = self._rows.query
-            used = [alias for alias, uses in query.alias_refcount.items() if uses]
-            assert used == [table] and not query.is_sliced and not query.combinator, "rows of one table"
-            where, params = query.get_compiler(connection=connection).compile(query.where)
-        return connection.ops.quote_name(table), where, list(params)
+            return " AND ".join(sql for sql, _ in written), [one for _, some in written for one in some]
+        query = self._rows.query
+        used = [alias for alias, uses in query.alias_refcount.items() if uses]
+        assert used == [table] and not query.is_sliced and not query.combinator, "rows of one table"
+        where, params = query.get_compiler(connection=connection).compile(query.where)
+        return where, list(params)
 
     def _name(self, field: str, connection: Any) -> str:
         return connection.ops.quote_name(self._model._meta.get_field(field).column)

@@ -39,8 +39,9 @@ def run(launches: int, folder: Path) -> Score:
         campaigns = _campaigns(launches, user)
     port = settings.PUBLIC_URL.rpartition(":")[2]
     options = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", str(PRESSES), "--worker-class", "gthread"]
+    # A connection that is kept may be closed just when it is pressed on again.
     web = Process(
-        ["gunicorn", "trackstat.wsgi:application", *options, "--no-control-socket"],
+        ["gunicorn", "trackstat.wsgi:application", *options, "--keep-alive", "0", "--no-control-socket"],
         without_keys(os.environ),
         folder / "web.log",
     )

@@ -74,7 +74,7 @@ def episode(found: EpisodeOfCare, origin: Origin, zone: ZoneInfo, external_id: s
         *_days(found.period, zone),
         next(filter(None, accounts), ""),
     )
-    for diagnosis in found.diagnosis or ():
+    for diagnosis in found.diagnosis or () if not left_out else ():
         if of := key_of(diagnosis.condition, ("Condition",)):
             yield StagedCaseDiagnosis(key, of)
 

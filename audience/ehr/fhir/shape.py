@@ -13,7 +13,7 @@ from audience.ehr.records import Rejection
 
 
 class Shaped(msgspec.Struct):
-    """What somebody else made of a piece: see `Tally`, `Rows.packed` and `Streak`."""
+    """What somebody else made of a piece: see `Tally`, `PackedRows.packed` and `Streak`."""
 
     number: int
     read: dict[str, int]

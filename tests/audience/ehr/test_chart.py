@@ -95,19 +95,38 @@ def test_a_visit_and_a_diagnosis_keep_their_case_when_they_come_alone_and_get_it
         assert not Diagnosis.objects.get().is_active
 
 
-def test_a_diagnosis_of_two_cases_belongs_to_one_of_them_and_stays_there(northside, bring):
+def test_a_diagnosis_of_several_cases_belongs_to_the_newest_and_stays_there(northside, export, bring):
     of_case = {"diagnosis": [{"condition": {"reference": "Condition/c1"}}]}
-    diagnosis = "SELECT case_id, xmin::text FROM audience_diagnosis"
-    bring(condition(), episode("k1", **of_case))
-    with practice_scope(northside):
-        assert Diagnosis.objects.get().case == Case.objects.get()
-    bring(episode("k2", **of_case), episode("k1", **of_case), condition())
-    with practice_scope(northside):
-        case, version = rows(diagnosis)[0]
-        assert case == Case.objects.get(external_id="EpisodeOfCare/k2").pk, "the newer one"
-    bring(episode("k1", **of_case), episode("k2", **of_case), condition())
-    with practice_scope(northside):
-        assert rows(diagnosis) == [(case, version)], "not written again"
+    older = episode("k9", **of_case, period={"start": "2020-03-01"})
+    newer = episode("k10", **of_case, period={"start": "2026-02-01"})
+    bring(condition(), older, newer)
+    assert _case_of(northside) == ("EpisodeOfCare/k10", version := _version(northside))
+    bring(newer, older, condition())
+    import_folder(northside, write(export, older))
+    assert _case_of(northside) == ("EpisodeOfCare/k10", version), "not written again, nor moved by the older one alone"
+    bring(condition(), older, newer, episode("k11", **of_case, period={"start": "2026-09-01"}))
+    assert _case_of(northside)[0] == "EpisodeOfCare/k11"
+
+
+@pytest.mark.parametrize("change", [{"diagnosis": None}, {"status": "entered-in-error"}])
+def test_a_diagnosis_leaves_a_case_that_does_not_name_it_any_more_for_the_one_that_does(northside, bring, change):
+    of_case = {"diagnosis": [{"condition": {"reference": "Condition/c1"}}]}
+    older = episode("k1", **of_case, period={"start": "2020-03-01"})
+    newer = of_case | {"period": {"start": "2026-02-01"}}
+    bring(condition(), older, episode("k2", **newer))
+    bring(condition(), older, episode("k2", **(newer | change)))
+    assert _case_of(northside)[0] == "EpisodeOfCare/k1"
+
+
+def _case_of(practice) -> tuple[str, str]:
+    with practice_scope(practice):
+        return Diagnosis.objects.get().case.external_id, _version(practice)
+
+
+def _version(practice) -> str:
+    """Of the only diagnosis: which transaction wrote it last."""
+    with practice_scope(practice):
+        return rows("SELECT xmin::text FROM audience_diagnosis")[0][0]
 
 
 @pytest.mark.parametrize(("status", "is_active"), [("planned", True), ("onhold", True), ("finished", False)])
