@@ -121,8 +121,10 @@ class Audience:
     def page(self, number: int = 1, size: int = 50) -> list[int]:
         """Ids by name, in the order of an index: what is shown of them is looked up of these alone."""
         first = (number - 1) * size
-        by_name = self.queryset().order_by("last_name", "first_name", "pk")
-        return list(by_name.values_list("pk", flat=True)[first : first + size])
+        # Ordered before it is filtered: each step copies all that came before it.
+        by_name = Patient.objects.order_by("last_name", "first_name", "pk").values_list("pk", flat=True)
+        found = by_name.filter(*self._filters, *self._required, *([self.household.q] if self.household else []))
+        return list(found[first : first + size])
 
     def contactable(self) -> int:
         """How many of the whole practice meet the requirements: what "the whole database" is measured by (A3)."""

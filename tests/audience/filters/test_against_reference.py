@@ -79,6 +79,7 @@ def test_requirements_hold_outside_the_filters(world):
         audience = world.audience(definition, require=require, category=category)
         assert set(audience.ids()) == expected, (definition, require, category)
         assert audience.count() == len(expected)
+        assert set(audience.page(size=len(world.rows))) == expected, (definition, require, category)
 
 
 @pytest.mark.parametrize("world", DAYS[2:3], indirect=True)

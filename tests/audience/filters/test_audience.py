@@ -41,7 +41,7 @@ def test_the_breakdown_says_who_is_left_out_and_why(in_northside):
     found = audience(in_northside, require=["cell"], removed=AudienceRemoval.objects.filter(campaign=campaign))
     told = found.breakdown()
 
-    assert found.ids() == [stays.pk]
+    assert found.ids() == found.page() == [stays.pk]
     assert (told.everyone, told.matched, told.count) == (10, 9, 1)
     assert [(effect.words, effect.remaining, effect.removed) for effect in told.effects] == [("age 18 or older", 9, 1)]
     assert {each.words: each.count for each in told.left_out} == {
