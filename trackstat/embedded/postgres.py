@@ -226,6 +226,7 @@ def settings(*, tests: bool) -> dict[str, str]:
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "max_connections": "120",
+        # An import makes and drops dozens of temporary tables with their indexes: some 500 locks in one transaction.
         "max_locks_per_transaction": "128",
         "shared_buffers": "512MB" if memory >= 4096 else "128MB",
         "effective_cache_size": f"{max(memory // 2, 256)}MB",
