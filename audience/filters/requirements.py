@@ -134,7 +134,7 @@ def _reachable(channel: Channel, category: str) -> Requirement:
     """The address is usable and has opted out neither of everything nor of messages of this category."""
     words, landline, invalid, other = _WORDS[channel]
     column = CHANNEL_FIELD[channel]
-    able, opted_out_at = Q(**{f"can_{channel}": True}), {f"{Category(category)}_opted_out_at__isnull": False}
+    opted_out_at = {f"{Category(category)}_opted_out_at__isnull": False}
     validity = ContactPoint.Validity
 
     def reasons() -> tuple[Reason, ...]:
@@ -169,7 +169,7 @@ def _reachable(channel: Channel, category: str) -> Requirement:
         f"can_{channel}",
         words,
         # NOT IN builds one hash of those who opted out; the planner would sort both sides to join them.
-        able & ~Q(IsAddress(column, ContactPoint, channel=channel, **opted_out_at)),
+        Q(**{f"can_{channel}": True}) & ~Q(IsAddress(column, ContactPoint, channel=channel, **opted_out_at)),
         reasons,
         why,
     )
