@@ -3,14 +3,14 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from audience.filters.choices import Rows
 from audience.filters.dates import EverRange, Range, during, resolve
 from audience.filters.fields import OneOf, ValuesForm, Whole
 from audience.filters.registry import Filter, On, register
 from audience.filters.there import HasOne
-from audience.filters.visits import VISITS, booked_ahead, days_within, next_visit_in, say_next_visit
+from audience.filters.visits import VISITS, booked_ahead, days_within, next_visit_in, nothing_ahead, say_next_visit
 from audience.models import Appointment, AppointmentPurpose, Patient, Provider
 from trackstat.formats import day
 
@@ -44,8 +44,9 @@ class HasFutureAppointment(Filter):
 
     def q(self, value: dict[str, Any], on: On) -> Q:
         narrowed = _narrowed(value)
-        ahead = Q(booked_ahead(on, **narrowed)) if narrowed else next_visit_in(Range(None, None), on)
-        return ahead if value["has"] == "yes" else ~ahead
+        if value["has"] == "no":
+            return ~Q(booked_ahead(on, **narrowed)) if narrowed else nothing_ahead(on)
+        return Q(booked_ahead(on, **narrowed)) if narrowed else next_visit_in(Range(None, None), on)
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"{'a' if value['has'] == 'yes' else 'no'} future appointment{self._narrower(value)}"
@@ -107,11 +108,10 @@ class ByAppointment(Filter):
             ahead = Appointment.objects.filter(status=Appointment.Status.SCHEDULED, starts_at__gt=on.now)
             sooner = ahead.filter(patient=OuterRef("patient"), starts_at__lt=OuterRef("starts_at"))
             return Q(HasOne(ahead.filter(~Exists(sooner), **picked)))
-        theirs = Appointment.objects.filter(**picked)
         if value["which"] == "last_visit":
-            kept = theirs.filter(patient=OuterRef("pk"), status=Appointment.Status.CHECKED_IN)
+            kept = Appointment.objects.filter(patient=OuterRef("pk"), status=Appointment.Status.CHECKED_IN, **picked)
             return Q(Exists(kept.filter(starts_on=OuterRef("last_visit_on"))))
-        return Q(HasOne(_kept_or_booked(theirs, value, on)))
+        return Q(HasOne(Appointment, **_kept_or_booked(value, on), **picked))
 
     def describe(self, value: dict[str, Any]) -> str:
         when = during(value) if value["which"] == "appointment" else ""
@@ -121,7 +121,7 @@ class ByAppointment(Filter):
         theirs = Appointment.objects.filter(patient=patient).select_related("purpose", "provider")
         picked = theirs.filter(**{f"{self.column}__in": value[self.picks]})
         if value["which"] == "appointment":
-            found = _kept_or_booked(picked, value, on).order_by("-starts_at").first()
+            found = picked.filter(**_kept_or_booked(value, on)).order_by("-starts_at").first()
             return _said(found) if found else f"No appointment {self._joint} {self.names(self.picks, value)}"
         if value["which"] == "last_visit":
             last = {"status": Appointment.Status.CHECKED_IN, "starts_on": patient.last_visit_on}
@@ -137,9 +137,9 @@ class ByAppointment(Filter):
         return "for" if self.column == "purpose" else "with"
 
 
-def _kept_or_booked(appointments: QuerySet[Appointment], value: dict[str, Any], on: On) -> QuerySet[Appointment]:
-    days = days_within("starts_on", resolve(value, on.date))
-    return appointments.filter(days, status__in=KEPT_OR_BOOKED)
+def _kept_or_booked(value: dict[str, Any], on: On) -> dict[str, Any]:
+    """Conditions of an appointment."""
+    return {"status__in": KEPT_OR_BOOKED} | days_within("starts_on", resolve(value, on.date))
 
 
 def _said(appointment: Appointment) -> str:

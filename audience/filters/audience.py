@@ -123,7 +123,10 @@ class Audience:
         first = (number - 1) * size
         # Ordered before it is filtered: each step copies all that came before it.
         by_name = Patient.objects.order_by("last_name", "first_name", "pk").values_list("pk", flat=True)
-        found = by_name.filter(*self._filters, *self._required, *([self.household.q] if self.household else []))
+        if self.household:
+            found = by_name.filter(*self._filters, *self._required, self.household.q)
+        else:
+            found = by_name.filter(*self._filters, *self._required_of_few)
         return list(found[first : first + size])
 
     def contactable(self) -> int:
@@ -160,7 +163,7 @@ class Audience:
         """One statement asks every filter and requirement of the patient; the words come from the patient's values."""
         household = [self.household.q] if self.household else []
         asked = {f"asked_{n}": Case(When(q, then=True), default=False, output_field=BooleanField())
-                 for n, q in enumerate([*self._filters, *self._required, *household])}  # fmt: skip
+                 for n, q in enumerate([*self._filters, *self._required_of_few, *household])}  # fmt: skip
         answers = iter(Patient.objects.filter(pk=patient.pk).values_list(*asked.values()).get() if asked else ())
         filters = [
             Line(
@@ -200,6 +203,10 @@ class Audience:
     @cached_property
     def _required(self) -> list[Q]:
         return [each.q for each in self.requirements]
+
+    @property
+    def _required_of_few(self) -> list[Q]:
+        return [each.of_few for each in self.requirements]
 
     @cached_property
     def _reasons(self) -> dict[int, Reason]:

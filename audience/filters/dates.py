@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import TextChoices
+from django.db.models import DateField, Lookup, TextChoices
 
 from audience.filters.fields import Day, OneOf, ValuesForm, Whole
 from trackstat.formats import day
@@ -50,6 +50,18 @@ def shift(date: dt.date, n: int, unit: str) -> dt.date:
     months = date.year * 12 + date.month - 1 + n * (12 if unit == Unit.YEARS else 1)
     year, month = divmod(months, 12)
     return dt.date(year, month + 1, min(date.day, calendar.monthrange(year, month + 1)[1]))
+
+
+@DateField.register_lookup
+class NoneOrGte(Lookup):
+    """What ends on that date, or not known to end, is not over before a day: ends_on__none_or_gte=day."""
+
+    lookup_name = "none_or_gte"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        date, params = self.process_lhs(compiler, connection)
+        day, more = self.process_rhs(compiler, connection)
+        return f"({date} IS NULL OR {date} >= {day})", [*params, *params, *more]
 
 
 _ONE_DAY = dt.timedelta(days=1)

@@ -55,4 +55,4 @@ class Tags(Filter):
 
 def has_tag(**which: Any) -> HasOne:
     """The patient carries a tag: by the join table, never by a join that would double rows."""
-    return HasOne(PatientTag.objects.filter(**which))
+    return HasOne(PatientTag, **which)

@@ -84,6 +84,16 @@ class IsAddress(_Asked):
         return f"{column} IN (SELECT {table}.{address} FROM {table} WHERE {where})", [*more, *params]
 
 
+class IsAddressOfFew(IsAddress):
+    """The same, to be asked of few patients: each is looked up, where IsAddress first reads all the addresses."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        table, where, params = self._written(compiler, connection)
+        column, more = compiler.compile(self._column)
+        address = self._name("address", connection)
+        return f"EXISTS (SELECT FROM {table} WHERE {where} AND {table}.{address} = {column})", [*params, *more]
+
+
 def _lookup(model: type[Model], condition: str, value: Any) -> Any:
     name, _, kind = condition.partition(LOOKUP_SEP)
     field: Any = model._meta.get_field(name)

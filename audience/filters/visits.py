@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any, ClassVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from audience.filters.dates import FutureRange, PastRange, Range, RangeForm, resolve, say
 from audience.filters.registry import Filter, On, register
@@ -26,7 +26,7 @@ class ByDate(Filter):
         return raw.get("range") in dict(self.form.base_fields["range"].choices)  # type: ignore[attr-defined]
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return days_within(self.column, resolve(value, on.date))
+        return Q(**days_within(self.column, resolve(value, on.date)))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"{self.label.lower()} {say(value)}"
@@ -57,19 +57,19 @@ class VisitDate(ByDate):
         """By the first and the last visit where these decide; only of who came before and after are visits asked."""
         days = resolve(value, on.date)
         if days.first is None:
-            return days_within("first_visit_on", days)
+            return Q(**days_within("first_visit_on", days))
         if days.last is None:
-            return days_within("last_visit_on", days)
+            return Q(**days_within("last_visit_on", days))
         # Said so that one index leads: who came later than it begins, of them who came before it ends.
         overlaps = Q(last_visit_on__gte=days.first, first_visit_on__lte=days.last)
         decided = Q(last_visit_on__lte=days.last) | Q(first_visit_on__gte=days.first)
-        return overlaps & (decided | Q(HasOne(visited(days))))
+        return overlaps & (decided | Q(HasOne(Appointment, **_visited(days))))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"a visit {say(value)}"
 
     def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
-        visits = visited(resolve(value, on.date)).filter(patient=patient)
+        visits = Appointment.objects.filter(patient=patient, **_visited(resolve(value, on.date)))
         visit = visits.order_by("-starts_on").first()
         return f"Visit on {day(visit.starts_on)}" if visit else f"No visit {say(value)}"
 
@@ -95,19 +95,15 @@ class NextVisit(ByDate):
         return say_next_visit(patient, on)
 
 
-def days_within(column: str, days: Range) -> Q:
-    """The date column lies in the range; someone without a date does not."""
-    q = Q()
-    if days.first is not None:
-        q &= Q(**{f"{column}__gte": days.first})
-    if days.last is not None:
-        q &= Q(**{f"{column}__lte": days.last})
-    return q or Q(**{f"{column}__isnull": False})
+def days_within(column: str, days: Range) -> dict[str, Any]:
+    """Conditions: the date column lies in the range; someone without a date does not."""
+    ends = {f"{column}__gte": days.first, f"{column}__lte": days.last}
+    return {end: day for end, day in ends.items() if day is not None} or {f"{column}__isnull": False}
 
 
-def visited(days: Range) -> QuerySet[Appointment]:
-    """Appointments that were checked in on a day of the range."""
-    return Appointment.objects.filter(days_within("starts_on", days), status=Appointment.Status.CHECKED_IN)
+def _visited(days: Range) -> dict[str, Any]:
+    """Conditions of an appointment that was checked in on a day of the range."""
+    return {"status": Appointment.Status.CHECKED_IN} | days_within("starts_on", days)
 
 
 def next_visit_in(days: Range, on: On) -> Q:
@@ -128,6 +124,11 @@ def next_visit_in(days: Range, on: On) -> Q:
     either = fresh | stale
     # What is stale has passed, and only days to come are left: so it holds of both, and an index can begin with it.
     return either if end is None else Q(next_visit_at__lt=end) & either
+
+
+def nothing_ahead(on: On) -> Q:
+    """The opposite of any next visit, said without a NOT around it: it is asked of nearly every patient."""
+    return Q(next_visit_at__isnull=True) | Q(next_visit_at__lte=on.now) & ~Q(booked_ahead(on))
 
 
 def next_visit_at(patient: Patient, on: On) -> dt.datetime | None:

@@ -1,9 +1,35 @@
 from django.db import models
-from django.db.models.functions import Cast, Collate, ExtractDay, ExtractMonth, Upper
+from django.db.models.functions import Cast, ExtractDay, ExtractMonth, Upper
 
 from trackstat.clock import Now
 from trackstat.tenancy.fields import PracticeForeignKey
 from trackstat.tenancy.models import PracticeManager, PracticeModel
+
+# What filters and requirements ask of the patient's own row.
+_ASKED = (
+    "kept_away",
+    "first_visit_on",
+    "next_visit_at",
+    "visit_count",
+    "total_paid_cents",
+    "birth_date",
+    "birth_md",
+    "sex",
+    "status",
+    "inactive_reason",
+    "can_text",
+    "can_email",
+    "cell",
+    "email",
+    "city_key",
+    "state",
+    "postal_code",
+    "primary_provider",
+    "attorney",
+    "care_package",
+    "fee_schedule",
+    "referral_source",
+)
 
 
 class NotMerged(PracticeManager):
@@ -63,7 +89,8 @@ class Patient(PracticeModel):
         expression=Upper("city"), output_field=models.CharField(max_length=160), db_persist=True
     )
     state = models.CharField(max_length=30, blank=True)
-    postal_code = models.CharField(max_length=12, blank=True)
+    # In byte order, so that codes are found by how they begin.
+    postal_code = models.CharField(max_length=12, blank=True, db_collation="C")
     time_zone = models.CharField(max_length=60, blank=True, help_text="From the postal code; '' when unknown.")
     primary_provider = PracticeForeignKey("audience.Provider", models.SET_NULL, null=True, blank=True, related_name="+")
     # What the EHR keeps by patient; a case may have its own.
@@ -104,35 +131,16 @@ class Patient(PracticeModel):
             models.UniqueConstraint(fields=["practice", "source", "external_id"], name="patient_external_once"),
         ]
         indexes = [
-            models.Index(fields=["practice", "last_name", "first_name", "id"], name="patient_name"),
-            # Everything that wide filters ask of a patient, so that they never read the rows themselves.
+            # Pages are filtered by what stands in the index, and never read the rows of those who do not match.
+            models.Index(
+                fields=["practice", "last_name", "first_name", "id"],
+                include=["last_visit_on", *_ASKED],
+                condition=models.Q(merged_into=None),
+                name="patient_name",
+            ),
             models.Index(
                 fields=["practice", "last_visit_on"],
-                include=[
-                    "id",
-                    "kept_away",
-                    "first_visit_on",
-                    "next_visit_at",
-                    "visit_count",
-                    "total_paid_cents",
-                    "birth_date",
-                    "birth_md",
-                    "sex",
-                    "status",
-                    "inactive_reason",
-                    "can_text",
-                    "can_email",
-                    "cell",
-                    "email",
-                    "city_key",
-                    "state",
-                    "postal_code",
-                    "primary_provider",
-                    "attorney",
-                    "care_package",
-                    "fee_schedule",
-                    "referral_source",
-                ],
+                include=["id", *_ASKED],
                 condition=models.Q(merged_into=None),
                 name="patient_last_visit",
             ),
@@ -159,8 +167,7 @@ class Patient(PracticeModel):
                 fields=["practice", "merged_into"], condition=~models.Q(merged_into=None), name="patient_merged"
             ),
             models.Index(fields=["practice", "city_key"], name="patient_city"),
-            # In byte order, so that codes are found by how they begin.
-            models.Index("practice", Collate("postal_code", "C"), name="patient_zip"),
+            models.Index(fields=["practice", "postal_code"], name="patient_zip"),
             models.Index(fields=["practice", "attorney"], condition=~models.Q(attorney=None), name="patient_attorney"),
             models.Index(
                 fields=["practice", "care_package"], condition=~models.Q(care_package=None), name="patient_package"
