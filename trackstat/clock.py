@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from django.db.models import DateTimeField, Func
 
+from trackstat.tenancy.scope import current_scope
+
 if TYPE_CHECKING:
     from trackstat.tenancy.models import Practice
 
@@ -19,7 +21,16 @@ class Now(Func):
 
 
 def now() -> dt.datetime:
-    """The time of the current transaction, UTC, aware."""
+    """The time of the current transaction, UTC, aware; asked of the database once a transaction."""
+    known = current_scope().known
+    if known is None:
+        return _asked()
+    if "now" not in known:
+        known["now"] = _asked()
+    return known["now"]
+
+
+def _asked() -> dt.datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT trackstat.now()")
         return cursor.fetchone()[0].astimezone(dt.UTC)

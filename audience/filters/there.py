@@ -4,10 +4,11 @@ and the ORM takes longer to write an Exists than PostgreSQL to answer it."""
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import BooleanField, Expression, F, Model, QuerySet
+from django.db.models import BooleanField, Expression, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Col
 
+from audience.models import Patient
 from trackstat.tenancy.scope import current_practice_id
 
 
@@ -20,7 +21,7 @@ class _Asked(Expression):
 
     def __init__(self, column: str, rows: QuerySet | type[Model], **conditions: Any) -> None:
         super().__init__()
-        self._column = F(column)
+        self._column = _column(Patient, column)
         if isinstance(rows, QuerySet):
             assert not conditions, "a queryset has its own"
             self._model, self._rows = rows.model, rows
@@ -34,6 +35,10 @@ class _Asked(Expression):
 
     def set_source_expressions(self, exprs: Any) -> None:
         [self._column] = exprs
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> "_Asked":
+        """It names its columns itself; where their table gets another name, `relabeled_clone` follows."""
+        return self
 
     def _written(self, compiler: Any, connection: Any) -> tuple[str, str, list[Any]]:
         """Table, condition and its parameters."""
@@ -65,7 +70,7 @@ class HasOne(_Asked):
     """
 
     def __init__(self, rows: QuerySet | type[Model], **conditions: Any) -> None:
-        super().__init__("pk", rows, **conditions)
+        super().__init__("id", rows, **conditions)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         table, where, params = self._written(compiler, connection)
@@ -96,5 +101,9 @@ class IsAddressOfFew(IsAddress):
 
 def _lookup(model: type[Model], condition: str, value: Any) -> Any:
     name, _, kind = condition.partition(LOOKUP_SEP)
-    field: Any = model._meta.get_field(name)
-    return field.get_lookup(kind or "exact")(Col(model._meta.db_table, field), value)
+    column = _column(model, name)
+    return column.target.get_lookup(kind or "exact")(column, value)
+
+
+def _column(model: type[Model], name: str) -> Any:
+    return Col(model._meta.db_table, model._meta.get_field(name))

@@ -9,7 +9,7 @@ from django.db import connection
 from tests import conftest
 from trackstat.clock import now, today
 from trackstat.startup import refuse_unsafe_start
-from trackstat.tenancy.scope import practice_scope
+from trackstat.tenancy.scope import across_practices, practice_scope
 
 
 def test_the_restricted_role_may_start(db):
@@ -40,6 +40,28 @@ def test_sql_and_python_read_the_same_movable_clock(db, clock):
         cursor.execute("SELECT trackstat.now()")
         assert cursor.fetchone()[0] == now()
     assert noon <= now() < noon + dt.timedelta(minutes=1)
+
+
+def test_the_time_is_asked_once_a_transaction(northside, southside, django_assert_num_queries):
+    with practice_scope(northside):
+        first = now()
+        with django_assert_num_queries(0):
+            assert now() == first
+        with practice_scope(southside):
+            assert now() == first
+    with django_assert_num_queries(2):
+        assert now() <= now()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_transaction_asks_the_time_anew(northside):
+    moments = set()
+    for _ in range(2):
+        with practice_scope(northside):
+            moments.add(now())
+        with across_practices("to see the time"):
+            moments.add(now())
+    assert len(moments) == 4
 
 
 def test_today_is_the_practices_date(northside, southside, clock):

@@ -7,8 +7,8 @@ same for the guarded managers. Session-level settings would be seen by the next 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
@@ -27,6 +27,12 @@ class Scope:
     practice_id: int | None = None
     user_id: int | None = None
     across: str = ""
+    # What was asked of the database and stays so until the transaction ends; None outside of one.
+    known: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    def within(self) -> dict[str, Any]:
+        """What is known, for a scope opened inside this one: it has the same transaction."""
+        return {} if self.known is None else self.known
 
 
 _NOWHERE = Scope()
@@ -59,7 +65,7 @@ def practice_scope(practice: "Practice | int | None", user: "User | int | None" 
     On an exception everything is rolled back.
     """
     before = _scope.get()
-    scope = Scope(_id(practice), _id(user))
+    scope = Scope(_id(practice), _id(user), known=before.within())
     nested = connection.in_atomic_block
     with transaction.atomic():
         if before.across:
@@ -83,7 +89,7 @@ def across_practices(reason: str) -> Iterator[None]:
     before = _scope.get()
     with transaction.atomic():
         _set_role("trackstat_across")
-        token = _scope.set(Scope(None, before.user_id, across=reason))
+        token = _scope.set(Scope(None, before.user_id, across=reason, known=before.within()))
         try:
             yield
         finally:
