@@ -244,8 +244,8 @@ class Builder:
 
     def listing(self, request: HttpRequest) -> Listing | None:
         if self.is_loaded:
-            return listing(request, self.members, self.on)
-        return listing(request, self.audience.queryset(), self.on) if self.audience else None
+            return listing(request, self.members, self.on, count=self.count)
+        return listing(request, self.audience.listed(), self.on, count=self.count) if self.audience else None
 
     @cached_property
     def removed_count(self) -> int:

@@ -38,14 +38,22 @@ class Listing:
         return bool(self.q)
 
 
-def listing(request: HttpRequest, patients: QuerySet[Patient], on: dt.date, size: int = SIZE) -> Listing:
-    """By the address's `q`, `sort` and `page`; what these do not name is by name, first page."""
+def listing(
+    request: HttpRequest, patients: QuerySet[Patient], on: dt.date, size: int = SIZE, count: int | None = None
+) -> Listing:
+    """By the address's `q`, `sort` and `page`; what these do not name is by name, first page.
+
+    `count`: how many all of them are, where that is known.
+    """
     q = " ".join(request.GET.get("q", "").split())[:100]
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in SORTS:
         sort = ""
     ids = in_order(search(patients, q), sort or "name").values_list("pk", flat=True)
-    page = Paginator(ids, size).get_page(request.GET.get("page"))
+    paginator = Paginator(ids, size)
+    if count is not None and not q:
+        paginator.count = count
+    page = paginator.get_page(request.GET.get("page"))
     # The details only now: they would be worked out for every row before the page, too.
     shown = {row.pk: row for row in with_details(Patient.everyone.filter(pk__in=list(page.object_list)), on)}
     page.object_list = [shown[pk] for pk in page.object_list if pk in shown]

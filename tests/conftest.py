@@ -13,7 +13,7 @@ from hypothesis import settings as property_settings
 from playwright.sync_api import sync_playwright
 
 from tests import cast
-from trackstat.tenancy.scope import current_scope, practice_scope
+from trackstat.tenancy.scope import Moment, current_scope, practice_scope
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's own event loop; nothing of ours is async.
 
@@ -116,7 +116,7 @@ class _Clock:
         with owner_connection() as owner:
             owner.execute("UPDATE trackstat.clock SET shift = %s", [shift])
         # A transaction that is open goes on in the new time, as nothing but a test can wish.
-        (current_scope().known or {}).clear()
+        (current_scope().moment or Moment()).at = None
 
 
 BROWSER_FLAGS = [

@@ -3,9 +3,9 @@
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.db.models import DateTimeField, Func
 
+from trackstat import prepared
 from trackstat.tenancy.scope import current_scope
 
 if TYPE_CHECKING:
@@ -22,18 +22,17 @@ class Now(Func):
 
 def now() -> dt.datetime:
     """The time of the current transaction, UTC, aware; asked of the database once a transaction."""
-    known = current_scope().known
-    if known is None:
+    moment = current_scope().moment
+    if moment is None:
         return _asked()
-    if "now" not in known:
-        known["now"] = _asked()
-    return known["now"]
+    if moment.at is None:
+        moment.at = _asked()
+    return moment.at
 
 
 def _asked() -> dt.datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT trackstat.now()")
-        return cursor.fetchone()[0].astimezone(dt.UTC)
+    [(at,)] = prepared.run("SELECT trackstat.now()", [])
+    return at.astimezone(dt.UTC)
 
 
 def real_now() -> dt.datetime:

@@ -10,7 +10,7 @@ from audience.filters.dates import EverRange, Range, during, resolve
 from audience.filters.fields import OneOf, ValuesForm, Whole
 from audience.filters.registry import Filter, On, register
 from audience.filters.there import HasOne
-from audience.filters.visits import VISITS, booked_ahead, days_within, next_visit_in, nothing_ahead, say_next_visit
+from audience.filters.visits import VISITS, booked_ahead, next_visit_in, nothing_ahead, say_next_visit, where_within
 from audience.models import Appointment, AppointmentPurpose, Patient, Provider
 from trackstat.formats import day
 
@@ -111,7 +111,7 @@ class ByAppointment(Filter):
         if value["which"] == "last_visit":
             kept = Appointment.objects.filter(patient=OuterRef("pk"), status=Appointment.Status.CHECKED_IN, **picked)
             return Q(Exists(kept.filter(starts_on=OuterRef("last_visit_on"))))
-        return Q(HasOne(Appointment, **_kept_or_booked(value, on), **picked))
+        return Q(HasOne(Appointment, **_where_kept_or_booked(value, on), **picked))
 
     def describe(self, value: dict[str, Any]) -> str:
         when = during(value) if value["which"] == "appointment" else ""
@@ -121,7 +121,7 @@ class ByAppointment(Filter):
         theirs = Appointment.objects.filter(patient=patient).select_related("purpose", "provider")
         picked = theirs.filter(**{f"{self.column}__in": value[self.picks]})
         if value["which"] == "appointment":
-            found = picked.filter(**_kept_or_booked(value, on)).order_by("-starts_at").first()
+            found = picked.filter(**_where_kept_or_booked(value, on)).order_by("-starts_at").first()
             return _said(found) if found else f"No appointment {self._joint} {self.names(self.picks, value)}"
         if value["which"] == "last_visit":
             last = {"status": Appointment.Status.CHECKED_IN, "starts_on": patient.last_visit_on}
@@ -137,9 +137,9 @@ class ByAppointment(Filter):
         return "for" if self.column == "purpose" else "with"
 
 
-def _kept_or_booked(value: dict[str, Any], on: On) -> dict[str, Any]:
+def _where_kept_or_booked(value: dict[str, Any], on: On) -> dict[str, Any]:
     """Conditions of an appointment."""
-    return {"status__in": KEPT_OR_BOOKED} | days_within("starts_on", resolve(value, on.date))
+    return {"status__in": KEPT_OR_BOOKED} | where_within("starts_on", resolve(value, on.date))
 
 
 def _said(appointment: Appointment) -> str:

@@ -103,6 +103,11 @@ class Audience:
         """The patients, each once, in no order; one statement, whatever is asked of it."""
         return self._everybody().filter(*([self.household.q] if self.household else []))
 
+    def listed(self) -> QuerySet[Patient]:
+        """The same, faster where a page of it is read: opted-out addresses are looked up one by one. Not where
+        households are worked out, which asks of everybody."""
+        return self.queryset() if self.household else Patient.objects.filter(*self._filters, *self._required_of_few)
+
     def same_household(self) -> QuerySet[Patient]:
         """For whom another one of the audience stands, each with that patient's id as `stands_id`."""
         return self.household.left_out() if self.household else Patient.objects.none()
@@ -121,13 +126,8 @@ class Audience:
     def page(self, number: int = 1, size: int = 50) -> list[int]:
         """Ids by name, in the order of an index: what is shown of them is looked up of these alone."""
         first = (number - 1) * size
-        # Ordered before it is filtered: each step copies all that came before it.
-        by_name = Patient.objects.order_by("last_name", "first_name", "pk").values_list("pk", flat=True)
-        if self.household:
-            found = by_name.filter(*self._filters, *self._required, self.household.q)
-        else:
-            found = by_name.filter(*self._filters, *self._required_of_few)
-        return list(found[first : first + size])
+        by_name = self.listed().order_by("last_name", "first_name", "pk").values_list("pk", flat=True)
+        return list(by_name[first : first + size])
 
     def contactable(self) -> int:
         """How many of the whole practice meet the requirements: what "the whole database" is measured by (A3)."""

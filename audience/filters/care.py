@@ -12,7 +12,7 @@ from audience.filters.dates import EverPast, Range, during, resolve
 from audience.filters.fields import AnyOf, Beginnings, OneOf, ValuesForm
 from audience.filters.registry import Filter, On, register
 from audience.filters.there import HasOne
-from audience.filters.visits import days_within, next_visit_at, next_visit_in, nothing_ahead, say_next_visit
+from audience.filters.visits import next_visit_at, next_visit_in, nothing_ahead, say_next_visit, where_within
 from audience.models import (
     Attorney,
     CarePackage,
@@ -49,19 +49,19 @@ class ServiceDone(Filter):
     initial: ClassVar[dict[str, Any]] = {"range": "ever"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(HasOne(Service, **self._done(value, on)))
+        return Q(HasOne(Service, **self._where_done(value, on)))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"service {self.names('codes', value)}{during(value)}"
 
     def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
-        theirs = Service.objects.filter(**self._done(value, on), patient=patient).select_related("code")
+        theirs = Service.objects.filter(**self._where_done(value, on), patient=patient).select_related("code")
         done = theirs.order_by("-visit_on").first()
         return f"{done.code} on {day(done.visit_on)}" if done else f"None of these{during(value)}"
 
-    def _done(self, value: dict[str, Any], on: On) -> dict[str, Any]:
+    def _where_done(self, value: dict[str, Any], on: On) -> dict[str, Any]:
         """Conditions of a service."""
-        return days_within("visit_on", resolve(value, on.date)) | {"code__in": value["codes"]}
+        return where_within("visit_on", resolve(value, on.date)) | {"code__in": value["codes"]}
 
 
 class DiagnosisForm(ValuesForm):
@@ -127,13 +127,13 @@ class CaseForm(ValuesForm):
     )
 
 
-def is_open(on: On) -> dict[str, Any]:
+def where_open(on: On) -> dict[str, Any]:
     """Conditions of a case that is under way on the day: the EHR calls it active, and it has not ended."""
     return {"is_active": True, "ends_on__none_or_gte": on.date}
 
 
-def _is_meant(value: dict[str, Any], on: On) -> dict[str, Any]:
-    return is_open(on) if value["which"] == "open" else {}
+def _where_meant(value: dict[str, Any], on: On) -> dict[str, Any]:
+    return where_open(on) if value["which"] == "open" else {}
 
 
 def _said_case(case: Case, on: On) -> str:
@@ -154,7 +154,7 @@ class ByCaseType(Filter):
     initial: ClassVar[dict[str, Any]] = {"which": "open"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(HasOne(Case, **_is_meant(value, on), case_type__in=value["types"]))
+        return Q(HasOne(Case, **_where_meant(value, on), case_type__in=value["types"]))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"an{' open' if value['which'] == 'open' else 'y'} case of type {self.names('types', value)}"
@@ -175,7 +175,7 @@ class OnPatientOrCase(Filter):
         """One list of patients, so that neither place has to be asked of each patient."""
         picked = {f"{self.column}__in": value[self.picks]}
         own = Patient.everyone.filter(**picked).values("pk")
-        return Q(pk__in=own.union(Case.objects.filter(**_is_meant(value, on), **picked).values("patient")))
+        return Q(pk__in=own.union(Case.objects.filter(**_where_meant(value, on), **picked).values("patient")))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"{self.label.lower()} {self.names(self.picks, value)}"
@@ -185,7 +185,7 @@ class OnPatientOrCase(Filter):
         if own and own.pk in value[self.picks]:
             return f"{self.label} {own}"
         has = {"patient": patient, f"{self.column}__isnull": False}
-        of_cases = Case.objects.filter(**_is_meant(value, on), **has)
+        of_cases = Case.objects.filter(**_where_meant(value, on), **has)
         for case in of_cases.select_related(self.column):
             if getattr(case, f"{self.column}_id") in value[self.picks]:
                 return f"{self.label} {getattr(case, self.column)} ({_said_case(case, on)})"
@@ -264,7 +264,7 @@ class CarePhase(Filter):
     initial: ClassVar[dict[str, Any]] = {"phases": ["none"]}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        has_case = Q(HasOne(Case, **is_open(on)))
+        has_case = Q(HasOne(Case, **where_open(on)))
         # Said as a chain of conditions, which the planner can ask in any order and one patient at a time.
         no_phase = nothing_ahead(on) & Q(care_package__isnull=True) & ~has_case
         if value["phases"] == ["none"]:
@@ -288,7 +288,7 @@ class CarePhase(Filter):
         ahead = next_visit_at(patient, on)
         if ahead and patient.last_visit_on is None:
             return f"Pending: first appointment {day(on.local(ahead).date())}"
-        case = Case.objects.filter(**is_open(on), patient=patient).select_related("case_type").first()
+        case = Case.objects.filter(**where_open(on), patient=patient).select_related("case_type").first()
         reasons = [say_next_visit(patient, on)] if ahead else []
         reasons += [f"open case ({case})" if case.case_type else "open case"] if case else []
         reasons += [f"care package {patient.care_package}"] if patient.care_package else []

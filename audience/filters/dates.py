@@ -54,7 +54,10 @@ def shift(date: dt.date, n: int, unit: str) -> dt.date:
 
 @DateField.register_lookup
 class NoneOrGte(Lookup):
-    """What ends on that date, or not known to end, is not over before a day: ends_on__none_or_gte=day."""
+    """What ends on that date, or is not known to end, is not over before a day: ends_on__none_or_gte=day.
+
+    Not for exclude() and ~Q, which add of a nullable column that it is known; around HasOne they do not.
+    """
 
     lookup_name = "none_or_gte"
 

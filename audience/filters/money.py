@@ -35,20 +35,20 @@ class InsuredBy(Filter):
     initial: ClassVar[dict[str, Any]] = {"which": "now"}
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(HasOne(Coverage, **self._covers(value, on), insurer__in=value["insurers"]))
+        return Q(HasOne(Coverage, **self._where_covers(value, on), insurer__in=value["insurers"]))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"insurance{' ever' if value['which'] == 'ever' else ''} by {self.names('insurers', value)}"
 
     def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
-        covers = Coverage.objects.filter(**self._covers(value, on), patient=patient).select_related("insurer")
+        covers = Coverage.objects.filter(**self._where_covers(value, on), patient=patient).select_related("insurer")
         names = {coverage.insurer.name: coverage.insurer_id in value["insurers"] for coverage in covers}
         chosen = [name for name, is_chosen in names.items() if is_chosen] or list(names)
         if not chosen:
             return "No insurance" if value["which"] == "ever" else "No insurance now"
         return f"Insurance by {', '.join(sorted(chosen))}"
 
-    def _covers(self, value: dict[str, Any], on: On) -> dict[str, Any]:
+    def _where_covers(self, value: dict[str, Any], on: On) -> dict[str, Any]:
         """Conditions of a coverage."""
         return {} if value["which"] == "ever" else {"is_active": True, "ends_on__none_or_gte": on.date}
 

@@ -14,14 +14,15 @@ from trackstat.tenancy.scope import current_practice_id
 
 class _Asked(Expression):
     """Of the patient's `column`, something about rows of another table: of a queryset, or of the practice's rows of a
-    model that meet all `conditions` (column__lookup=value, without joins)."""
+    model that meet all `conditions` (column__lookup=value, without joins). Only in queries of patients: it names their
+    columns itself."""
 
     output_field = BooleanField()
     conditional = True
 
     def __init__(self, column: str, rows: QuerySet | type[Model], **conditions: Any) -> None:
         super().__init__()
-        self._column = _column(Patient, column)
+        self._column = column_of(Patient, column)
         if isinstance(rows, QuerySet):
             assert not conditions, "a queryset has its own"
             self._model, self._rows = rows.model, rows
@@ -37,7 +38,7 @@ class _Asked(Expression):
         [self._column] = exprs
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> "_Asked":
-        """It names its columns itself; where their table gets another name, `relabeled_clone` follows."""
+        """Nothing is to be found out; where the patients' table gets another name, `relabeled_clone` follows."""
         return self
 
     def _written(self, compiler: Any, connection: Any) -> tuple[str, str, list[Any]]:
@@ -101,9 +102,10 @@ class IsAddressOfFew(IsAddress):
 
 def _lookup(model: type[Model], condition: str, value: Any) -> Any:
     name, _, kind = condition.partition(LOOKUP_SEP)
-    column = _column(model, name)
+    column = column_of(model, name)
     return column.target.get_lookup(kind or "exact")(column, value)
 
 
-def _column(model: type[Model], name: str) -> Any:
-    return Col(model._meta.db_table, model._meta.get_field(name))
+def column_of(model: type[Model], name: str) -> Any:
+    field: Any = model._meta.get_field(name)
+    return Col(model._meta.db_table, field)

@@ -26,7 +26,7 @@ class ByDate(Filter):
         return raw.get("range") in dict(self.form.base_fields["range"].choices)  # type: ignore[attr-defined]
 
     def q(self, value: dict[str, Any], on: On) -> Q:
-        return Q(**days_within(self.column, resolve(value, on.date)))
+        return Q(**where_within(self.column, resolve(value, on.date)))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"{self.label.lower()} {say(value)}"
@@ -57,19 +57,19 @@ class VisitDate(ByDate):
         """By the first and the last visit where these decide; only of who came before and after are visits asked."""
         days = resolve(value, on.date)
         if days.first is None:
-            return Q(**days_within("first_visit_on", days))
+            return Q(**where_within("first_visit_on", days))
         if days.last is None:
-            return Q(**days_within("last_visit_on", days))
+            return Q(**where_within("last_visit_on", days))
         # Said so that one index leads: who came later than it begins, of them who came before it ends.
         overlaps = Q(last_visit_on__gte=days.first, first_visit_on__lte=days.last)
         decided = Q(last_visit_on__lte=days.last) | Q(first_visit_on__gte=days.first)
-        return overlaps & (decided | Q(HasOne(Appointment, **_visited(days))))
+        return overlaps & (decided | Q(HasOne(Appointment, **_where_visited(days))))
 
     def describe(self, value: dict[str, Any]) -> str:
         return f"a visit {say(value)}"
 
     def why(self, value: dict[str, Any], patient: Patient, on: On) -> str:
-        visits = Appointment.objects.filter(patient=patient, **_visited(resolve(value, on.date)))
+        visits = Appointment.objects.filter(patient=patient, **_where_visited(resolve(value, on.date)))
         visit = visits.order_by("-starts_on").first()
         return f"Visit on {day(visit.starts_on)}" if visit else f"No visit {say(value)}"
 
@@ -95,15 +95,15 @@ class NextVisit(ByDate):
         return say_next_visit(patient, on)
 
 
-def days_within(column: str, days: Range) -> dict[str, Any]:
+def where_within(column: str, days: Range) -> dict[str, Any]:
     """Conditions: the date column lies in the range; someone without a date does not."""
     ends = {f"{column}__gte": days.first, f"{column}__lte": days.last}
     return {end: day for end, day in ends.items() if day is not None} or {f"{column}__isnull": False}
 
 
-def _visited(days: Range) -> dict[str, Any]:
+def _where_visited(days: Range) -> dict[str, Any]:
     """Conditions of an appointment that was checked in on a day of the range."""
-    return {"status": Appointment.Status.CHECKED_IN} | days_within("starts_on", days)
+    return {"status": Appointment.Status.CHECKED_IN} | where_within("starts_on", days)
 
 
 def next_visit_in(days: Range, on: On) -> Q:

@@ -60,4 +60,6 @@ class Migration(migrations.Migration):
             model_name="patient",
             index=models.Index(fields=["practice", "postal_code"], name="patient_zip"),
         ),
+        # A changed type forgets what the planner knew of the column.
+        migrations.RunSQL("ANALYZE audience_patient (postal_code)", migrations.RunSQL.noop),
     ]

@@ -131,7 +131,7 @@ class Patient(PracticeModel):
             models.UniqueConstraint(fields=["practice", "source", "external_id"], name="patient_external_once"),
         ]
         indexes = [
-            # Pages are filtered by what stands in the index, and never read the rows of those who do not match.
+            # Pages are filtered by what stands in the index: who does not match is not read, unless for the address.
             models.Index(
                 fields=["practice", "last_name", "first_name", "id"],
                 include=["last_visit_on", *_ASKED],

@@ -4,11 +4,12 @@ Each opens a transaction, tells PostgreSQL's row-level security with transaction
 same for the guarded managers. Session-level settings would be seen by the next borrower of a pooled connection.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
@@ -22,17 +23,20 @@ class NoPractice(Exception):
     """A practice's table was asked for outside `practice_scope` and `across_practices`."""
 
 
+@dataclass
+class Moment:
+    """The time of a transaction, once it was asked: it is the same for every practice and role."""
+
+    at: dt.datetime | None = None
+
+
 @dataclass(frozen=True)
 class Scope:
     practice_id: int | None = None
     user_id: int | None = None
     across: str = ""
-    # What was asked of the database and stays so until the transaction ends; None outside of one.
-    known: dict[str, Any] | None = field(default=None, compare=False, repr=False)
-
-    def within(self) -> dict[str, Any]:
-        """What is known, for a scope opened inside this one: it has the same transaction."""
-        return {} if self.known is None else self.known
+    # None outside of a transaction; scopes inside one another have the same.
+    moment: Moment | None = field(default=None, compare=False, repr=False)
 
 
 _NOWHERE = Scope()
@@ -65,7 +69,7 @@ def practice_scope(practice: "Practice | int | None", user: "User | int | None" 
     On an exception everything is rolled back.
     """
     before = _scope.get()
-    scope = Scope(_id(practice), _id(user), known=before.within())
+    scope = Scope(_id(practice), _id(user), moment=before.moment or Moment())
     nested = connection.in_atomic_block
     with transaction.atomic():
         if before.across:
@@ -89,7 +93,7 @@ def across_practices(reason: str) -> Iterator[None]:
     before = _scope.get()
     with transaction.atomic():
         _set_role("trackstat_across")
-        token = _scope.set(Scope(None, before.user_id, across=reason, known=before.within()))
+        token = _scope.set(Scope(None, before.user_id, across=reason, moment=before.moment or Moment()))
         try:
             yield
         finally:

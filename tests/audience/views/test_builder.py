@@ -12,6 +12,7 @@ from audience.builder import posted
 from audience.models import Patient
 from campaigns.models import AudienceRemoval, Campaign
 from campaigns.problems import problems
+from campaigns.recipients import audience_of
 from tests.factories import CampaignFactory, PatientFactory, TagFactory
 from trackstat.tenancy.scope import practice_scope
 
@@ -193,6 +194,20 @@ def test_the_preview_shows_who_matches_and_after_loading_who_was_loaded(desk, no
     desk.post("save", **AGE | {"f0-min": "19"})
     page = desk.get()
     assert "out of date" in page and "Zeller" in page
+
+
+@pytest.mark.parametrize("one_per_household", [True, False])
+def test_the_preview_counts_once_and_reads_the_page_whose_speed_is_measured(desk, northside, one_per_household):
+    desk.post("save", **AGE)
+    with practice_scope(northside):
+        Campaign.objects.update(one_per_household=one_per_household)
+        with CaptureQueriesContext(connection) as measured:
+            assert audience_of(Campaign.objects.get()).page()
+    with CaptureQueriesContext(connection) as questions:
+        assert "Baker" in desk.get(q="")
+    preview = [each["sql"] for each in questions]
+    assert measured[-1]["sql"].rpartition(" LIMIT ")[0] in [sql.rpartition(" LIMIT ")[0] for sql in preview]
+    assert len([sql for sql in preview if "birth_date" in sql and sql.startswith("SELECT COUNT(")]) == 1
 
 
 def test_a_removed_patient_stays_out_is_listed_and_comes_back_by_undo(desk, northside):
