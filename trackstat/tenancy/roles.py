@@ -36,16 +36,24 @@ ROLES = {"User": USER, "User Plus": USER_PLUS, "Manager": MANAGER, "Administrato
 
 def seed_roles() -> dict[str, Role]:
     """Make the four roles of the practice in scope where they are missing; existing ones keep what was made of them."""
-    roles = {role.name: role for role in Role.objects.filter(name__in=ROLES)}
-    missing = [name for name in ROLES if name not in roles]
-    if missing:
-        permissions, given = _permissions(), []
-        for name in missing:
-            roles[name], made = Role.objects.get_or_create(name=name)
-            if made:
-                given += [RolePermission(role=roles[name], permission=permissions[key]) for key in sorted(ROLES[name])]
-        RolePermission.objects.bulk_create(given)
+    roles = _existing()
+    if missing := [name for name in ROLES if name not in roles]:
+        # Whoever makes the same at the same moment is waited for.
+        Role.objects.bulk_create([Role(name=name) for name in missing], ignore_conflicts=True)
+        roles, permissions = _existing(), _permissions()
+        RolePermission.objects.bulk_create(
+            [
+                RolePermission(role=roles[name], permission=permissions[key])
+                for name in missing
+                for key in sorted(ROLES[name])
+            ],
+            ignore_conflicts=True,
+        )
     return {name: roles[name] for name in ROLES}
+
+
+def _existing() -> dict[str, Role]:
+    return {role.name: role for role in Role.objects.filter(name__in=ROLES)}
 
 
 def _permissions() -> dict[str, Permission]:
