@@ -97,16 +97,18 @@ class Audience:
             # Nobody is left without a message because of someone who can get none.
             self.requirements.append(alive())
         filled = any(each.key == f"can_{household}" for each in self.requirements)
-        self.household = None if household is None else Household(household, self._everybody, on, filled=filled)
+        self.household = None
+        if household is not None:
+            self.household = Household(household, self._everybody, on, of_few=self._everybody_of_few, filled=filled)
 
     def queryset(self) -> QuerySet[Patient]:
         """The patients, each once, in no order; one statement, whatever is asked of it."""
         return self._everybody().filter(*([self.household.q] if self.household else []))
 
     def listed(self) -> QuerySet[Patient]:
-        """The same, faster where a page of it is read: opted-out addresses are looked up one by one. Not where
-        households are worked out, which asks of everybody."""
-        return self.queryset() if self.household else Patient.objects.filter(*self._filters, *self._required_of_few)
+        """The same, faster where a page of it is read: opted-out addresses are looked up one by one, with households
+        only those of who shares an address."""
+        return self._everybody().filter(self.household.q_of_few) if self.household else self._everybody_of_few()
 
     def same_household(self) -> QuerySet[Patient]:
         """For whom another one of the audience stands, each with that patient's id as `stands_id`."""
@@ -161,7 +163,7 @@ class Audience:
 
     def explain(self, patient: Patient) -> Explanation:
         """One statement asks every filter and requirement of the patient; the words come from the patient's values."""
-        household = [self.household.q] if self.household else []
+        household = [self.household.q_of_few] if self.household else []
         asked = {f"asked_{n}": Case(When(q, then=True), default=False, output_field=BooleanField())
                  for n, q in enumerate([*self._filters, *self._required_of_few, *household])}  # fmt: skip
         answers = iter(Patient.objects.filter(pk=patient.pk).values_list(*asked.values()).get() if asked else ())
@@ -192,6 +194,9 @@ class Audience:
     def _everybody(self) -> QuerySet[Patient]:
         """Whoever meets filters and requirements, whether or not somebody else stands for them."""
         return Patient.objects.filter(*self._filters, *self._required)
+
+    def _everybody_of_few(self) -> QuerySet[Patient]:
+        return Patient.objects.filter(*self._filters, *self._required_of_few)
 
     def _counted(self, patients: QuerySet[Patient]) -> int:
         return self.household.count(patients) if self.household else patients.count()

@@ -34,7 +34,8 @@ def channel_of(first_message: str | None, require: Collection[str]) -> str | Non
 class Household:
     """One message an address, among the patients of `among`: a queryset that nothing was sorted or sliced of.
 
-    `on` is the practice's local date, for ages in words. `filled`: all of them have an address on the channel.
+    `on` is the practice's local date, for ages in words. `filled`: all of them have an address on the channel. `of_few`:
+    the same patients as `among`, in the form that is faster for a page.
     """
 
     key = "household"
@@ -42,15 +43,26 @@ class Household:
     short = "same household"
 
     def __init__(
-        self, channel: str, among: Callable[[], QuerySet[Patient]], on: dt.date, *, filled: bool = False
+        self,
+        channel: str,
+        among: Callable[[], QuerySet[Patient]],
+        on: dt.date,
+        *,
+        of_few: Callable[[], QuerySet[Patient]],
+        filled: bool = False,
     ) -> None:
         self.column, self.place = COLUMNS[Channel(channel)], PLACES[Channel(channel)]
-        self._among, self._on, self._filled = among, on, filled
+        self._among, self._of_few, self._on, self._filled = among, of_few, on, filled
 
     @property
     def q(self) -> Q:
         """Nobody of them comes before the patient at the same address; true of whoever has no address."""
-        return ~Q(Exists(self._elders()))
+        return ~Q(Exists(self._elders(self._among())))
+
+    @property
+    def q_of_few(self) -> Q:
+        """The same, to be asked of a page or one patient."""
+        return ~Q(Exists(self._elders(self._of_few())))
 
     def count(self, patients: QuerySet[Patient]) -> int:
         """How many of the patients stand for their household, in one pass: as many as there are addresses."""
@@ -60,9 +72,9 @@ class Household:
 
     def left_out(self) -> QuerySet[Patient]:
         """For whom another one stands; `stands_id` is that patient's."""
-        same = self._others().filter(**{self.column: OuterRef(self.column)})
+        same = self._others(self._among()).filter(**{self.column: OuterRef(self.column)})
         eldest = Subquery(same.order_by(*ELDEST_FIRST).values("pk")[:1])
-        return self._among().filter(Exists(self._elders())).annotate(stands_id=eldest)
+        return self._among().filter(Exists(self._elders(self._among()))).annotate(stands_id=eldest)
 
     def why(self, patient: Patient) -> str:
         address = getattr(patient, self.column)
@@ -77,15 +89,15 @@ class Household:
         number = f"{SHOWN} and more" if len(others) == SHOWN else len(others)
         return f"Stands for {number} other{'' if len(others) == 1 else 's'} with this {self.place}"
 
-    def _elders(self) -> QuerySet[Patient]:
+    def _elders(self, among: QuerySet[Patient]) -> QuerySet[Patient]:
         theirs = Coalesce(OuterRef("birth_date"), _UNBORN)
         elder = Q(born__lt=theirs) | Q(born=theirs, pk__lt=OuterRef("pk"))
-        same = self._others().filter(**{self.column: OuterRef(self.column)})
+        same = self._others(among).filter(**{self.column: OuterRef(self.column)})
         return same.alias(born=Coalesce("birth_date", _UNBORN)).filter(elder)
 
-    def _others(self) -> QuerySet[Patient]:
+    def _others(self, among: QuerySet[Patient]) -> QuerySet[Patient]:
         # Said as the partial index on the address says it.
-        return self._among().filter(~Q(**{self.column: ""}))
+        return among.filter(~Q(**{self.column: ""}))
 
 
 def _seniority(patient: Patient) -> tuple[dt.date, int]:

@@ -112,7 +112,7 @@ def _address() -> Requirement:
     return Requirement(
         "address",
         "Has an address",
-        ~Q(address_line="") & ~Q(city=""),
+        Q(has_address=True),
         lambda: (Reason("no_address", "no address"),),
         lambda patient: "Has an address" if patient.has_address else "No address",
     )

@@ -21,6 +21,7 @@ _ASKED = (
     "can_email",
     "cell",
     "email",
+    "has_address",
     "city_key",
     "state",
     "postal_code",
@@ -88,6 +89,11 @@ class Patient(PracticeModel):
     city_key = models.GeneratedField(
         expression=Upper("city"), output_field=models.CharField(max_length=160), db_persist=True
     )
+    has_address = models.GeneratedField(
+        expression=~models.Q(address_line="") & ~models.Q(city=""),  # type: ignore[arg-type]
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     state = models.CharField(max_length=30, blank=True)
     # In byte order, so that codes are found by how they begin.
     postal_code = models.CharField(max_length=12, blank=True, db_collation="C")
@@ -131,7 +137,7 @@ class Patient(PracticeModel):
             models.UniqueConstraint(fields=["practice", "source", "external_id"], name="patient_external_once"),
         ]
         indexes = [
-            # Pages are filtered by what stands in the index: who does not match is not read, unless for the address.
+            # Pages are filtered by what stands in the index, and never read the rows of those who do not match.
             models.Index(
                 fields=["practice", "last_name", "first_name", "id"],
                 include=["last_visit_on", *_ASKED],
@@ -219,10 +225,6 @@ class Patient(PracticeModel):
     @property
     def sort_name(self) -> str:
         return ", ".join(part for part in (self.last_name, self.first_name) if part) or self.name
-
-    @property
-    def has_address(self) -> bool:
-        return bool(self.address_line and self.city)
 
     def address_for(self, channel: str) -> str:
         """The patient's current address on "text" or "email"; '' when there is none."""
