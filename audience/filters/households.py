@@ -34,8 +34,8 @@ def channel_of(first_message: str | None, require: Collection[str]) -> str | Non
 class Household:
     """One message an address, among the patients of `among`: a queryset that nothing was sorted or sliced of.
 
-    `on` is the practice's local date, for ages in words. `filled`: all of them have an address on the channel. `of_few`:
-    the same patients as `among`, in the form that is faster for a page.
+    `on` is the practice's local date, for ages in words. `filled`: all of them have an address on the channel.
+    `of_few`: the same patients as `among`, in the form that is faster for a page.
     """
 
     key = "household"
