@@ -22,7 +22,7 @@ class _Asked(Expression):
 
     def __init__(self, column: str, rows: QuerySet | type[Model], **conditions: Any) -> None:
         super().__init__()
-        self._column = column_of(Patient, column)
+        self._column = _column_of(Patient, column)
         if isinstance(rows, QuerySet):
             assert not conditions, "a queryset has its own"
             self._model, self._rows = rows.model, rows
@@ -102,10 +102,10 @@ class IsAddressOfFew(IsAddress):
 
 def _lookup(model: type[Model], condition: str, value: Any) -> Any:
     name, _, kind = condition.partition(LOOKUP_SEP)
-    column = column_of(model, name)
+    column = _column_of(model, name)
     return column.target.get_lookup(kind or "exact")(column, value)
 
 
-def column_of(model: type[Model], name: str) -> Any:
+def _column_of(model: type[Model], name: str) -> Any:
     field: Any = model._meta.get_field(name)
     return Col(model._meta.db_table, field)

@@ -89,6 +89,7 @@ class Patient(PracticeModel):
     city_key = models.GeneratedField(
         expression=Upper("city"), output_field=models.CharField(max_length=160), db_persist=True
     )
+    # A Q is an expression of PostgreSQL's boolean type, whatever the stubs say.
     has_address = models.GeneratedField(
         expression=~models.Q(address_line="") & ~models.Q(city=""),  # type: ignore[arg-type]
         output_field=models.BooleanField(),

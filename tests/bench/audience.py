@@ -242,8 +242,8 @@ def audiences(first_id: int) -> list[Asked]:
 def hand_written(by_hand: psycopg.Connection, practice: int, asked: Asked) -> dict[str, Callable[[], Any]]:
     """The same questions as one would write them for these audiences alone, with all that holds outside the filters."""
     required = {"cell": ("cell", "text"), "email": ("email", "email")}
-    outside = ["NOT p.kept_away"] + (["p.has_address"] if "address" in asked.require else [])
-    for each in [each for each in asked.require if each != "address"]:
+    outside = ["NOT p.kept_away"]
+    for each in asked.require:
         column, channel = required[each]
         outside.append(
             f"""p.can_{channel} AND p.inactive_reason <> 'deceased' AND p.{column} NOT IN (
